@@ -1,0 +1,63 @@
+"""The exceptions of recurro, one tree.
+
+::
+
+    RecurroError
+    ├── ArgumentError (ValueError)        an argument is out of its range
+    ├── ShapeError (RuntimeError)         a tensor has the wrong shape, type or device
+    ├── TraceError (TypeError)            a cell's step does what the language lacks
+    ├── BackendError (RuntimeError)       the asked-for backend cannot run this
+    ├── ConfigError (ValueError)          a setting is unknown or has a wrong value
+    ├── DataError (ValueError)            a file or text cannot be used as data
+    │   └── VocabularyError               a symbol or word is not in the vocabulary
+    ├── RunError (RuntimeError)           a run folder cannot be read or written
+    ├── DivergenceError (ArithmeticError) training exploded and did not come back
+    └── MissingExtraError (ImportError)   an optional package is not installed
+
+Each message is one sentence of the form *where: what must hold, what came. What to
+do.* The command line prints it as one line and exits with code 2.
+"""
+
+
+class RecurroError(Exception):
+    """The root: catch it to catch every error that recurro raises on purpose."""
+
+
+class ArgumentError(RecurroError, ValueError):
+    """An argument is out of its range."""
+
+
+class ShapeError(RecurroError, RuntimeError):
+    """A tensor has the wrong shape, type or device."""
+
+
+class TraceError(RecurroError, TypeError):
+    """A cell's step does something that the language of equations lacks."""
+
+
+class BackendError(RecurroError, RuntimeError):
+    """The asked-for backend cannot run this cell or this call."""
+
+
+class ConfigError(RecurroError, ValueError):
+    """A setting is unknown or has a value of the wrong kind."""
+
+
+class DataError(RecurroError, ValueError):
+    """A file or a text cannot be used as data."""
+
+
+class VocabularyError(DataError):
+    """A symbol or word is not in the vocabulary."""
+
+
+class RunError(RecurroError, RuntimeError):
+    """A run folder cannot be read or written."""
+
+
+class DivergenceError(RecurroError, ArithmeticError):
+    """Training exploded and did not come back."""
+
+
+class MissingExtraError(RecurroError, ImportError):
+    """An optional package is not installed; the message says how to install it."""

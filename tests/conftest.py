@@ -1,0 +1,39 @@
+"""What every test shares: checked shapes, few threads, fixed seeds, a small text."""
+
+from __future__ import annotations
+
+import os
+import random
+
+import numpy as np
+import pytest
+import torch
+from jaxtyping import install_import_hook
+
+# Every annotation of the package is checked while the tests run, shapes included. This
+# must stand before the first import of recurro.
+install_import_hook("recurro", "beartype.beartype")
+
+# One thread per process, as tests run side by side; also in the processes they start.
+torch.set_num_threads(1)
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.fixture(autouse=True)
+def _seed() -> None:
+    """Start every test from the same random numbers, whatever ran before it."""
+    random.seed(0)
+    np.random.seed(0)  # noqa: NPY002 (for libraries that read the global state)
+    torch.manual_seed(0)
+
+
+@pytest.fixture
+def tiny_text() -> str:
+    """About 6,000 characters that a small model learns in seconds."""
+    lines = [
+        "the sun is up and the sea is blue",
+        "a small boat goes out to the sea",
+        "the wind is cold and the day is new",
+        "we row and sing, just you and me",
+    ]
+    return "\n".join(lines * 45) + "\n"
