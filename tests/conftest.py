@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 import random
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
 import torch
-from jaxtyping import install_import_hook
+from jaxtyping import config, install_import_hook
 
-# Every annotation of the package is checked while the tests run, shapes included. This
-# must stand before the first import of recurro.
-install_import_hook("recurro", "beartype.beartype")
+# Every annotation of the package is checked as the tests run, shapes included; an int
+# passes for a float. This must stand before the first import of recurro.
+install_import_hook(
+    "recurro", "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"
+)
 
 # One thread per process, as tests run side by side; also in the processes they start.
 torch.set_num_threads(1)
@@ -25,6 +28,14 @@ def _seed() -> None:
     random.seed(0)
     np.random.seed(0)  # noqa: NPY002 (for libraries that read the global state)
     torch.manual_seed(0)
+
+
+@pytest.fixture
+def unchecked() -> Iterator[None]:
+    """Let values of the wrong type through, to meet the package's own errors."""
+    config.update("jaxtyping_disable", True)
+    yield
+    config.update("jaxtyping_disable", False)
 
 
 @pytest.fixture
