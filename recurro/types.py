@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -91,6 +91,7 @@ class Batch:
         return replace(self, **moved)
 
 
+@runtime_checkable
 class Task(Protocol):
     """All that a training run may know of a task.
 
@@ -107,10 +108,11 @@ class Task(Protocol):
         ...
 
     def validate(self, network: nn.Module) -> dict[str, float]:
-        """Scores on the part held out for choices; the first, lower is better, rules."""
+        """Scores on the part held out; the first rules, and lower is better."""
         ...
 
 
+@runtime_checkable
 class Stepper(Protocol):
     """A sequence model seen from a decoder: tokens in, next log-probabilities out."""
 
