@@ -1,0 +1,18 @@
+"""The engine: how a step runs over time."""
+
+from recurro.engine.ir import Op, Program, verify
+from recurro.engine.reference import HiddenClip
+from recurro.engine.run import Recurrence, Result, recurrence, run
+from recurro.engine.trace import trace
+
+__all__ = [
+    "HiddenClip",
+    "Op",
+    "Program",
+    "Recurrence",
+    "Result",
+    "recurrence",
+    "run",
+    "trace",
+    "verify",
+]

@@ -1,0 +1,266 @@
+"""Run a recurrence over time: check the arguments, choose a backend, join the parts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Generator, Tensor
+
+from recurro.cells.cell import Cell
+from recurro.engine.ir import Program
+from recurro.engine.reference import (
+    HiddenClip,
+    Request,
+    active_steps,
+    run_reference,
+)
+from recurro.engine.trace import trace
+from recurro.engine.vendor import obstacle, run_vendor, twin
+from recurro.errors import ArgumentError, BackendError, ShapeError
+
+Backend = Literal["auto", "reference", "vendor"]
+BACKENDS = ("auto", "reference", "vendor")
+
+
+class Result(NamedTuple):
+    """What a run over time gives.
+
+    Attributes:
+        output: ``(time, batch, width)``; zero where a row's steps do not count.
+        state: The final state variables, each ``(batch, width)``.
+        states: Every state variable at every step, ``(time, batch, width)`` each, if
+            asked for.
+    """
+
+    output: Tensor
+    state: tuple[Tensor, ...]
+    states: tuple[Tensor, ...] | None
+
+
+@dataclass(frozen=True)
+class Recurrence:
+    """A cell at given sizes, with its program and the tensors that it needs.
+
+    Attributes:
+        cell: The cell.
+        program: Its trace.
+        storage: For each stored tensor the parameters stacked in it.
+        kernel: PyTorch's kernel for the same program, or ``None``.
+    """
+
+    cell: Cell
+    program: Program
+    storage: Mapping[str, tuple[str, ...]]
+    kernel: str | None
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shape of each stored tensor."""
+        shapes = self.program.shapes
+        return {
+            stored: (sum(shapes[name][0] for name in names), *shapes[names[0]][1:])
+            for stored, names in self.storage.items()
+        }
+
+    def pack(self, parameters: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Stored tensors from parameters; of summed ones the first holds the value."""
+        stored, seen = {}, set()
+        for name, parts in self.storage.items():
+            tensors = [
+                torch.zeros_like(parameters[p]) if p in seen else parameters[p]
+                for p in parts
+            ]
+            stored[name] = torch.cat(tensors)
+            seen.update(parts)
+        return stored
+
+    def unpack(self, stored: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Parameters from stored tensors."""
+        shapes, parameters = self.program.shapes, {}
+        for name, parts in self.storage.items():
+            pieces = (
+                stored[name].split([shapes[p][0] for p in parts])
+                if len(parts) > 1
+                else (stored[name],)
+            )
+            for part, piece in zip(parts, pieces, strict=True):
+                known = parameters.get(part)
+                parameters[part] = piece if known is None else known + piece
+        return parameters
+
+
+def recurrence(
+    cell: Cell, input_size: int | Mapping[str, int], hidden_size: int, bias: bool = True
+) -> Recurrence:
+    """Trace a cell at given sizes and lay out its tensors.
+
+    Args:
+        cell: The cell.
+        input_size: Width of the input, or of each input by name.
+        hidden_size: Units of the layer.
+        bias: Whether affine maps may have biases.
+
+    Example:
+        >>> from recurro.cells import LSTM
+        >>> recurrence(LSTM(), input_size=3, hidden_size=2).shapes()["weight_ih"]
+        (8, 3)
+    """
+    program = trace(cell, input_size, hidden_size, bias=bias)
+    rest, storage = dict(program.shapes), {}
+    for stored, names in cell.layout().items():
+        if present := tuple(name for name in names if name in program.shapes):
+            storage[stored] = present
+            for name in present:
+                rest.pop(name, None)
+    storage |= {name: (name,) for name in rest}
+    return Recurrence(cell, program, storage, twin(program))
+
+
+def run(
+    recurrence: Recurrence,
+    stored: Mapping[str, Tensor],
+    inputs: Tensor | tuple[Tensor, ...],
+    state: tuple[Tensor, ...] | None = None,
+    *,
+    lengths: Tensor | None = None,
+    reverse: bool = False,
+    return_states: bool = False,
+    clip: HiddenClip | None = None,
+    training: bool = False,
+    backend: Backend = "auto",
+    generator: Generator | None = None,
+) -> Result:
+    """Run a recurrence over time.
+
+    ``auto`` takes PyTorch's kernel where the program has one, the reference elsewhere.
+    Results do not depend on the backend beyond rounding. Second derivatives come from
+    the reference.
+
+    Args:
+        recurrence: The cell at its sizes.
+        stored: Its tensors, by the names and shapes of ``recurrence.shapes()``.
+        inputs: ``(time, batch, input)``, or one such tensor for each input.
+        state: Initial state variables, each ``(batch, width)``; zeros if not given.
+        lengths: Steps that count in each row ``(batch,)``, each in [0, time]. After
+            them the state stands still and the output is zero.
+        reverse: Whether each row is read from its last step to its first.
+        return_states: Whether the state variables at every step are given too.
+        clip: Bound on the gradient of the loss by the state at each step backward.
+        training: Whether the cell's masks are random.
+        backend: ``auto``, ``reference`` or ``vendor``.
+        generator: Where the masks are drawn from; torch's own if not given.
+
+    Raises:
+        ShapeError: If a tensor does not fit.
+        BackendError: If the named backend cannot run this.
+
+    Example:
+        >>> from recurro.cells import Leaky
+        >>> leaky = recurrence(Leaky(leak_rate=0.5), input_size=1, hidden_size=2)
+        >>> stored = {n: torch.ones(s) for n, s in leaky.shapes().items()}
+        >>> run(leaky, stored, torch.zeros(3, 1, 1)).output.shape
+        torch.Size([3, 1, 2])
+    """
+    inputs = inputs if isinstance(inputs, tuple) else (inputs,)
+    _check_inputs(recurrence, inputs, lengths)
+    state = _initial_state(recurrence, inputs[0], state)
+    request = Request(
+        recurrence.cell,
+        recurrence.program,
+        recurrence.unpack(stored),
+        inputs,
+        state,
+        lengths,
+        reverse,
+        clip,
+        training,
+        generator,
+    )
+    if _choose(recurrence, request, backend, return_states) == "vendor":
+        output, final = run_vendor(request, recurrence.kernel, dict(stored))
+        return Result(output, final, None)
+    states, final = run_reference(request)
+    output = recurrence.cell.output(*states)
+    if lengths is not None:
+        output = output * active_steps(lengths, len(inputs[0]))
+    return Result(output, final, states if return_states else None)
+
+
+def _choose(
+    recurrence: Recurrence, request: Request, backend: Backend, return_states: bool
+) -> str:
+    if backend not in BACKENDS:
+        raise ArgumentError(
+            f"run: backend must be one of {', '.join(BACKENDS)}, got {backend!r}."
+        )
+    if backend == "reference":
+        return backend
+    reason = obstacle(request, recurrence.kernel)
+    if return_states:
+        reason = "PyTorch's kernels do not give the states of every step"
+    if reason is None:
+        return "vendor"
+    if backend == "vendor":
+        raise BackendError(f"run: backend='vendor' must fit the call, but {reason}. "
+                           "Use backend='auto'.")  # fmt: skip
+    return "reference"
+
+
+def _check_inputs(
+    recurrence: Recurrence, inputs: tuple[Tensor, ...], lengths: Tensor | None
+) -> None:
+    name = type(recurrence.cell).__name__
+    sizes = recurrence.program.inputs
+    if len(inputs) != len(sizes):
+        raise ShapeError(
+            f"{name}: there must be {len(sizes)} inputs, got {len(inputs)}."
+        )
+    first = inputs[0]
+    for tensor, (label, size) in zip(inputs, sizes, strict=True):
+        if tensor.ndim != 3 or tensor.shape[2] != size:
+            raise ShapeError(
+                f"{name}: input {label} must be (time, batch, {size}), got "
+                f"{tuple(tensor.shape)}. Build it with input_size="
+                f"{tensor.shape[-1] if tensor.ndim else 1} or project the input."
+            )
+        if tensor.shape[:2] != first.shape[:2]:
+            raise ShapeError(
+                f"{name}: all inputs must share time and batch "
+                f"{tuple(first.shape[:2])}, got {tuple(tensor.shape[:2])} for {label}."
+            )
+    if lengths is None:
+        return
+    time, batch = first.shape[:2]
+    if lengths.shape != (batch,) or lengths.is_floating_point():
+        raise ShapeError(
+            f"{name}: lengths must be whole numbers ({batch},), got "
+            f"{tuple(lengths.shape)} of {lengths.dtype}."
+        )
+    if batch and not 0 <= int(lengths.min()) <= int(lengths.max()) <= time:
+        raise ShapeError(
+            f"{name}: each length must be in [0, {time}], got "
+            f"{int(lengths.min())} to {int(lengths.max())}."
+        )
+
+
+def _initial_state(
+    recurrence: Recurrence, x: Tensor, state: tuple[Tensor, ...] | None
+) -> tuple[Tensor, ...]:
+    variables, batch = recurrence.program.state, x.shape[1]
+    if state is None:
+        return tuple(x.new_zeros(batch, width) for _, width in variables)
+    name = type(recurrence.cell).__name__
+    if len(state) != len(variables):
+        raise ShapeError(
+            f"{name}: the state must be a tuple of {len(variables)} "
+            f"({', '.join(n for n, _ in variables)}), got {len(state)}."
+        )
+    for tensor, (label, width) in zip(state, variables, strict=True):
+        if tuple(tensor.shape) != (batch, width):
+            raise ShapeError(
+                f"{name}: state {label} must be ({batch}, {width}), got "
+                f"{tuple(tensor.shape)}."
+            )
+    return state

@@ -1,0 +1,311 @@
+"""From a step function to its program: the step is run once on symbols."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NoReturn
+
+from recurro.cells import ops as math
+from recurro.cells.cell import Cell, Per
+from recurro.cells.ops import Value
+from recurro.engine.ir import Op, Program, depends_on_state, verify
+from recurro.errors import ArgumentError, TraceError
+
+_CELLS = Path(math.__file__).parent
+_OURS = (
+    str(Path(__file__).parent),
+    *(str(_CELLS / name) for name in ("ops.py", "cell.py", "wrappers.py")),
+)
+
+
+def _line() -> str:
+    """Where in the user's code the trace stands: `` (file, line n)``."""
+    frame = sys._getframe(1)
+    while frame is not None and frame.f_code.co_filename.startswith(_OURS):
+        frame = frame.f_back
+    if frame is None:
+        return ""
+    return f" ({frame.f_code.co_filename}, line {frame.f_lineno})"
+
+
+class Symbol:
+    """A value of the step that is being traced: the index of its operation."""
+
+    def __init__(self, recorder: _Recorder, index: int) -> None:
+        self._recorder = recorder
+        self._index = index
+
+    @property
+    def shape(self) -> tuple[int]:
+        """Units of the value; batch and time do not exist inside a step."""
+        return (self._recorder.ops[self._index].width,)
+
+    def record(self, name: str, *operands: Value) -> Symbol:
+        """Record a primitive over symbols and numbers."""
+        return self._recorder.primitive(name, operands)
+
+    # Every operator records the primitive of the same meaning.
+    def __add__(self, other: Value) -> Symbol:
+        return self.record("add", self, other)
+
+    def __radd__(self, other: Value) -> Symbol:
+        return self.record("add", other, self)
+
+    def __sub__(self, other: Value) -> Symbol:
+        return self.record("sub", self, other)
+
+    def __rsub__(self, other: Value) -> Symbol:
+        return self.record("sub", other, self)
+
+    def __mul__(self, other: Value) -> Symbol:
+        return self.record("mul", self, other)
+
+    def __rmul__(self, other: Value) -> Symbol:
+        return self.record("mul", other, self)
+
+    def __truediv__(self, other: Value) -> Symbol:
+        return self.record("div", self, other)
+
+    def __rtruediv__(self, other: Value) -> Symbol:
+        return self.record("div", other, self)
+
+    def __pow__(self, other: Value) -> Symbol:
+        return self.record("pow", self, other)
+
+    def __rpow__(self, other: Value) -> Symbol:
+        return self.record("pow", other, self)
+
+    def __neg__(self) -> Symbol:
+        return self.record("neg", self)
+
+    def __abs__(self) -> Symbol:
+        return self.record("abs", self)
+
+    def __lt__(self, other: Value) -> Symbol:
+        return self.record("lt", self, other)
+
+    def __le__(self, other: Value) -> Symbol:
+        return self.record("le", self, other)
+
+    def __gt__(self, other: Value) -> Symbol:
+        return self.record("gt", self, other)
+
+    def __ge__(self, other: Value) -> Symbol:
+        return self.record("ge", self, other)
+
+    # Everything else is refused, with the line that asked for it.
+    def __bool__(self) -> bool:
+        self._refuse("a Python decision on a traced value", "Write where(c, a, b)")
+
+    def __float__(self) -> float:
+        self._refuse("float() of a traced value", "Keep it symbolic")
+
+    def __int__(self) -> int:
+        self._refuse("int() of a traced value", "Use floor")
+
+    def __iter__(self) -> NoReturn:
+        self._refuse("iterating over a traced value", "Use sum, amax or an affine map")
+
+    def __getitem__(self, item: Value) -> NoReturn:
+        self._refuse("indexing a traced value", "Give it a state or affine of its own")
+
+    def __len__(self) -> int:
+        self._refuse("len() of a traced value", "Use value.shape[-1]")
+
+    def __matmul__(self, other: Value) -> NoReturn:
+        self._refuse("the operator @", "Use self.affine")
+
+    __rmatmul__ = __matmul__
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        self._refuse(f".{name}", "Use the functions of recurro.cells.ops")
+
+    @classmethod
+    def __torch_function__(
+        cls, function: Value, types: Value, args: Value = (), kwargs: Value = None
+    ) -> NoReturn:
+        name = getattr(function, "__name__", str(function))
+        cls._refuse(f"torch's {name}", "Use the functions of recurro.cells.ops")
+
+    @staticmethod
+    def _refuse(what: str, instead: str) -> NoReturn:
+        raise TraceError(
+            f"trace: a step must be made of affine maps and the functions of "
+            f"recurro.cells.ops, got {what}{_line()}. {instead}."
+        )
+
+
+class _Recorder:
+    """The context of a trace: it writes down what the step does."""
+
+    def __init__(self, hidden_size: int, bias: bool) -> None:
+        self.hidden_size = hidden_size
+        self.bias = bias
+        self.ops: list[Op] = []
+        self.parameters: dict[str, tuple[int, ...]] = {}
+
+    def emit(
+        self, name: str, args: tuple[int, ...], width: int, /, **attrs: Value
+    ) -> Symbol:
+        self.ops.append(Op(name, args, width, tuple(sorted(attrs.items())), _line()))
+        return Symbol(self, len(self.ops) - 1)
+
+    def index(self, value: Value) -> int:
+        if isinstance(value, Symbol):
+            if value._recorder is not self:
+                raise TraceError(f"trace: a value of another trace was used{_line()}.")
+            return value._index
+        if isinstance(value, (int, float)):
+            return self.emit("const", (), 1, value=float(value))._index
+        raise TraceError(
+            f"trace: operands must be values of the step or numbers, got "
+            f"{type(value).__name__}{_line()}. Use self.vector or self.affine for "
+            "learnt values."
+        )
+
+    def primitive(self, name: str, operands: tuple[Value, ...]) -> Symbol:
+        args = tuple(self.index(operand) for operand in operands)
+        reduced = name in math.REDUCTIONS
+        width = 1 if reduced else max(self.ops[a].width for a in args)
+        if not reduced and any(self.ops[a].width not in (1, width) for a in args):
+            widths = " and ".join(str(self.ops[a].width) for a in args)
+            raise TraceError(
+                f"trace: operands of {name} must have the same number of units, got "
+                f"{widths}{_line()}. Bring them to one width with an affine map."
+            )
+        return self.emit(name, args, width)
+
+    def declare(self, name: str, shape: tuple[int, ...]) -> str:
+        known = self.parameters.setdefault(name, shape)
+        if known != shape:
+            raise TraceError(
+                f"trace: parameter {name!r} must keep its shape {known}, got {shape}"
+                f"{_line()}. Give the second one a name of its own."
+            )
+        return name
+
+    def affine(
+        self, name: str, operands: tuple[Value, ...], width: int | None, bias: bool
+    ) -> Symbol:
+        width = width or self.hidden_size
+        for operand in operands:
+            if not isinstance(operand, Symbol):
+                raise TraceError(
+                    f"trace: affine {name!r} must read values of the step, got "
+                    f"{type(operand).__name__}{_line()}. A number belongs in the bias."
+                )
+        args = tuple(self.index(operand) for operand in operands)
+        depends = depends_on_state(tuple(self.ops))
+        counts = {"W": 0, "U": 0}
+        matrices = []
+        for a in args:
+            letter = "U" if depends[a] else "W"
+            counts[letter] += 1
+            number = "" if counts[letter] == 1 else str(counts[letter])
+            shape = (width, self.ops[a].width)
+            matrices.append(self.declare(f"{letter}{number}_{name}", shape))
+        biased = self.declare(f"b_{name}", (width,)) if bias and self.bias else None
+        if not matrices and biased is None:
+            return self.emit("const", (), 1, value=0.0)
+        return self.emit(
+            "affine", args, width, name=name, matrices=tuple(matrices), bias=biased
+        )
+
+    def vector(self, name: str, width: int | None) -> Symbol:
+        width = width or self.hidden_size
+        return self.emit("vector", (), width, name=self.declare(name, (width,)))
+
+    def bernoulli(self, name: str, p: float, per: Per, width: int | None) -> Symbol:
+        width = width or self.hidden_size
+        for index, op in enumerate(self.ops):
+            if op.name == "bernoulli" and op["name"] == name:
+                return Symbol(self, index)
+        return self.emit("bernoulli", (), width, name=name, p=float(p), per=per)
+
+
+def trace(
+    cell: Cell,
+    input_size: int | Mapping[str, int],
+    hidden_size: int,
+    *,
+    bias: bool = True,
+) -> Program:
+    """Read the program of a cell's step.
+
+    The step is traced twice: where the two programs differ, it is no function of its
+    arguments and is refused.
+
+    Args:
+        cell: The cell.
+        input_size: Width of the input, or of each input by name.
+        hidden_size: Units of the layer.
+        bias: Whether affine maps may have biases.
+
+    Raises:
+        TraceError: If the step does what cannot be traced; the line is named.
+
+    Example:
+        >>> from recurro.cells import Elman
+        >>> print(trace(Elman(), input_size=2, hidden_size=3))
+        %0: 2 = input(name=x)
+        %1: 3 = state(name=h)
+        %2: 3 = affine(%0, %1, bias=b_h, matrices=('W_h', 'U_h'), name=h)
+        %3: 3 = tanh(%2)
+        return h = %3
+        out %0: 3 = state(name=h)
+    """
+    sizes = input_size if isinstance(input_size, Mapping) else {"x": input_size}
+    if set(sizes) != set(cell.inputs):
+        raise ArgumentError(
+            f"trace: input_size must name {', '.join(cell.inputs)}, got "
+            f"{', '.join(sizes)}."
+        )
+    if min(hidden_size, *sizes.values()) < 1:
+        raise ArgumentError(
+            f"trace: input_size and hidden_size must be >= 1, got {dict(sizes)} and "
+            f"{hidden_size}."
+        )
+    first, second = (_trace_once(cell, sizes, hidden_size, bias) for _ in range(2))
+    if first != second:
+        raise TraceError(
+            f"trace: {type(cell).__name__}.step must be the same at each call, got two "
+            "different programs. Take randomness from self.bernoulli."
+        )
+    return verify(first)
+
+
+def _trace_once(
+    cell: Cell, sizes: Mapping[str, int], hidden_size: int, bias: bool
+) -> Program:
+    recorder = _Recorder(hidden_size, bias)
+    widths = dict(zip(cell.state, cell.widths(hidden_size), strict=True))
+    inputs = [recorder.emit("input", (), sizes[n], name=n) for n in cell.inputs]
+    states = [recorder.emit("state", (), widths[n], name=n) for n in cell.state]
+    results = cell.bind(recorder).step(*inputs, *states)
+    results = results if isinstance(results, tuple) else (results,)
+    if len(results) != len(cell.state):
+        raise TraceError(
+            f"trace: {type(cell).__name__}.step must return "
+            f"{', '.join(cell.state)}, got {len(results)} values."
+        )
+    indices = tuple(recorder.index(result) for result in results)
+    after = _Recorder(hidden_size, bias)
+    new = [after.emit("state", (), widths[n], name=n) for n in cell.state]
+    output = after.index(cell.bind(after).output(*new))
+    if after.parameters:
+        raise TraceError(
+            f"trace: {type(cell).__name__}.output must be pointwise, got an affine map "
+            "or a vector. Put it in the step, or in a layer above."
+        )
+    return Program(
+        inputs=tuple((n, sizes[n]) for n in cell.inputs),
+        state=tuple(widths.items()),
+        ops=tuple(recorder.ops),
+        results=indices,
+        output_ops=tuple(after.ops[: output + 1]),
+        parameters=tuple(recorder.parameters.items()),
+    )
