@@ -51,6 +51,10 @@ def obstacle(request: Request, kernel: str | None) -> str | None:
     """Why PyTorch's kernels cannot run this, or ``None`` if they can."""
     if kernel is None:
         return f"PyTorch has no kernel for {type(request.cell).__name__}"
+    if torch.compiler.is_compiling():
+        return "torch.compile cannot trace PyTorch's kernels"
+    if torch._C._functorch.peek_interpreter_stack() is not None:
+        return "PyTorch's kernels have no rules for torch.func"
     if request.clip is not None:
         return "PyTorch's kernels cannot clip the gradient by the state"
     if 0 in request.inputs[0].shape or 0 in request.state[0].shape:
