@@ -11,11 +11,11 @@ import pytest
 import torch
 from jaxtyping import config, install_import_hook
 
-# Every annotation of the package is checked as the tests run, shapes included; an int
-# passes for a float. This must stand before the first import of recurro.
-install_import_hook(
-    "recurro", "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"
-)
+from tests.checks import check
+
+# Every annotation of the package is checked as tests run, shapes included. This must
+# stand before the first import of recurro.
+install_import_hook("recurro", f"{check.__module__}.{check.__name__}")
 
 # One thread per process, as tests run side by side; also in the processes they start.
 torch.set_num_threads(1)
