@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -91,7 +91,6 @@ class Batch:
         return replace(self, **moved)
 
 
-@runtime_checkable
 class Task(Protocol):
     """All that a training run may know of a task.
 
@@ -112,7 +111,6 @@ class Task(Protocol):
         ...
 
 
-@runtime_checkable
 class Stepper(Protocol):
     """A sequence model seen from a decoder: tokens in, next log-probabilities out."""
 
