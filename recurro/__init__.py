@@ -12,7 +12,29 @@ from typing import Any
 __version__ = "0.1.0"
 
 _HOME = {
+    "Cell": "recurro.cells",
+    "ChoGRU": "recurro.cells",
+    "ComplexDiagonal": "recurro.cells",
+    "DeepTransition": "recurro.cells",
+    "DiagonalLinear": "recurro.cells",
+    "Elman": "recurro.cells",
+    "ForgetUpdate": "recurro.cells",
+    "GRU": "recurro.cells",
+    "HiddenClip": "recurro.engine",
+    "LSTM": "recurro.cells",
+    "LayerNormLSTM": "recurro.cells",
+    "Leaky": "recurro.cells",
+    "Linear": "recurro.cells",
+    "MinGRU": "recurro.cells",
+    "MinLSTM": "recurro.cells",
+    "MinimalGatedUnit": "recurro.cells",
+    "PeepholeLSTM": "recurro.cells",
+    "Rate": "recurro.cells",
+    "Recurrent": "recurro.nn.recurrent",
+    "RecurrentDropout": "recurro.cells",
     "RecurroError": "recurro.errors",
+    "Residual": "recurro.cells",
+    "Zoneout": "recurro.cells",
 }
 """Where each public name lives."""
 
