@@ -162,17 +162,30 @@ def _pass(
     with torch.autocast(hidden.device.type, enabled=False):
         low, low_bias = weight.to(dtype), _cast(bias, dtype)
         for part in _slices(len(targets), rows):
-            ids, read = targets[part].unsqueeze(1), hidden[part].to(dtype)
-            scale, ids = ids >= 0, ids.clamp(min=0)
+            ids, read = targets[part], hidden[part].to(dtype)
             log_p = _logits(read, low, low_bias).log_softmax(1)
-            losses.append(-(log_p.gather(1, ids) * scale).squeeze(1))
+            losses.append(_picked(log_p, ids))
             if any(wanted):
-                if row_weights is not None:
-                    scale = scale * row_weights[part].unsqueeze(1)
-                delta = log_p.exp_()  # dl/dz = softmax(z) - onehot(target)
-                delta.scatter_add_(1, ids, -torch.ones_like(ids, dtype=delta.dtype))
-                _add(gradients, part, delta.mul_(scale).to(dtype), read, low)
+                scale = None if row_weights is None else row_weights[part]
+                delta = _delta(log_p, ids, scale).to(dtype)
+                _add(gradients, part, delta, read, low)
+                del delta
+            del log_p  # freed before the next chunk's logits are there
     return torch.cat(losses), gradients
+
+
+def _picked(log_p: Tensor, ids: Tensor) -> Tensor:
+    """The loss of each row, 0 where the id is negative."""
+    losses = -log_p.gather(1, ids.clamp(min=0).unsqueeze(1)).squeeze(1)
+    return losses.masked_fill_(ids < 0, 0)
+
+
+def _delta(log_p: Tensor, ids: Tensor, row_weights: Tensor | None) -> Tensor:
+    """The gradient by the logits, softmax(z) - onehot(target), in log_p's memory."""
+    scale = (ids >= 0) * (1 if row_weights is None else row_weights)
+    delta, ids = log_p.exp_(), ids.clamp(min=0).unsqueeze(1)
+    delta.scatter_add_(1, ids, -torch.ones_like(ids, dtype=delta.dtype))
+    return delta.mul_(scale.unsqueeze(1))
 
 
 def _add(
@@ -182,7 +195,7 @@ def _add(
     read: Tensor,
     weight: Tensor,
 ) -> None:
-    """Add the gradients of one chunk, from the gradient of its logits."""
+    """Add the gradients of one chunk to those of hidden, weight and bias."""
     grad_hidden, grad_weight, grad_bias = gradients
     if grad_hidden is not None:
         grad_hidden[part] = delta @ weight
@@ -248,11 +261,14 @@ class _ChunkedRows(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
-        *inputs, targets = ctx.saved_tensors
+        hidden, weight, bias, targets = ctx.saved_tensors
         if torch.is_grad_enabled():
+            inputs = [hidden, weight, bias]
             return _differentiable(ctx, inputs, targets, "none", grads[0])
         _, gradients = _pass(
-            *inputs,
+            hidden,
+            weight,
+            bias,
             targets,
             dtype=ctx.dtype,
             rows=ctx.rows,
