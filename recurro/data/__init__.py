@@ -1,0 +1,49 @@
+"""Text as data: reading, vocabularies, corpora, batches, splits and word vectors."""
+
+from __future__ import annotations
+
+from recurro.data.batching import (
+    Columns,
+    chunks,
+    columns,
+    line_batch,
+    line_batches,
+    line_groups,
+    shrink,
+)
+from recurro.data.corpus import Corpus, build_corpus
+from recurro.data.files import atomic_write, find_files
+from recurro.data.split import hash_split, is_test, tail_start
+from recurro.data.text import (
+    TextFilter,
+    count_text,
+    cut_text,
+    read_lines,
+    read_text,
+    split_lines,
+)
+from recurro.data.tokens import Tokenizer
+
+__all__ = [
+    "Columns",
+    "Corpus",
+    "TextFilter",
+    "Tokenizer",
+    "atomic_write",
+    "build_corpus",
+    "chunks",
+    "columns",
+    "count_text",
+    "cut_text",
+    "find_files",
+    "hash_split",
+    "is_test",
+    "line_batch",
+    "line_batches",
+    "line_groups",
+    "read_lines",
+    "read_text",
+    "shrink",
+    "split_lines",
+    "tail_start",
+]
