@@ -1,0 +1,7 @@
+"""Text, or any sequence of ids, out of a model: sampling and beam search."""
+
+from __future__ import annotations
+
+from recurro.generate.sample import probabilities, sample, sample_batch
+
+__all__ = ["probabilities", "sample", "sample_batch"]
