@@ -420,18 +420,7 @@ class AdaptiveSoftmax(nn.Module):
     def forward(
         self, hidden: Float[Tensor, "*rows hidden"], targets: Int[Tensor, "*rows"]
     ) -> Float[Tensor, ""]:
-        """The sum of the losses in nats; a negative target counts for nothing.
-
-        Args:
-            hidden: What the layer reads, one row per token.
-            targets: The id to be predicted in each row.
-
-        Raises:
-            ShapeError: If the shapes do not fit each other.
-            ArgumentError: If a target is not in the vocabulary (seen on a CPU only).
-        """
-        if not bool((targets >= 0).any()):
-            return hidden.float().sum() * 0
+        """The sum of ``losses``."""
         return self.losses(hidden, targets).sum()
 
     def losses(
@@ -449,13 +438,15 @@ class AdaptiveSoftmax(nn.Module):
         """
         self._check(hidden)
         _check_targets("AdaptiveSoftmax", targets, hidden.shape[:-1], self.vocab_size)
-        counts, weight = targets >= 0, self.layers.head.weight
-        losses = weight.new_zeros(targets.shape)
-        if not bool(counts.any()):
-            return losses
+        counts = targets >= 0
+        dtype = self.layers.head.weight.dtype
+        losses = hidden.new_zeros(targets.shape, dtype=dtype)
+        if not counts.any():
+            return losses + hidden.sum(-1).to(dtype) * 0
         with torch.autocast(hidden.device.type, enabled=False):
-            found = self.layers(hidden[counts].to(weight.dtype), targets[counts].long())
-        return losses.masked_scatter(counts, -found.output)
+            rows = hidden[counts].to(dtype)
+            log_p = self.layers(rows, targets[counts].long()).output
+            return losses.masked_scatter(counts, -log_p)
 
     def log_probs(
         self, hidden: Float[Tensor, "*rows hidden"]

@@ -255,7 +255,14 @@ def test_adaptive_loss_is_the_sum_of_its_log_probs():
     assert log_p.shape == (6, 4, 50)
     torch.testing.assert_close(log_p.exp().sum(-1), torch.ones(6, 4))
     picked = log_p.gather(2, targets.clamp(min=0)[..., None])[..., 0]
-    torch.testing.assert_close(layer(hidden, targets), -picked[targets >= 0].sum())
+    losses = layer.losses(hidden, targets)
+    torch.testing.assert_close(losses, -picked.masked_fill(targets < 0, 0))
+    torch.testing.assert_close(layer(hidden, targets), losses.sum())
+    loss_gradient = torch.autograd.grad(losses.sum(), layer.layers.head.weight)
+    counted = picked[targets >= 0].sum()
+    torch.testing.assert_close(
+        loss_gradient, torch.autograd.grad(-counted, layer.layers.head.weight)
+    )
 
 
 def test_adaptive_learns_the_frequencies():
