@@ -61,16 +61,19 @@ def imports(tree: ast.AST, package: str) -> Iterator[tuple[int, str]]:
                 argument = node.args[0]
                 if isinstance(argument, ast.Constant):
                     yield node.lineno, str(argument.value)
+        elif isinstance(node, ast.Attribute) and ast.unparse(node.value) == "recurro":
+            yield node.lineno, f"recurro.{node.attr}"
 
 
 def complaint(module: str, target: str) -> str | None:
     """What is wrong with this import, if anything."""
     room = module.split(".")[1]
-    if target.split(".")[0] != "recurro":
+    if target in {"recurro", "recurro.__version__"}:
         return None
-    other = [*target.split("."), ""][1]
-    if other == "__version__":
+    root, _, rest = target.partition(".")
+    if root != "recurro":
         return None
+    other = rest.split(".")[0]
     if other not in ROW:
         return "names the room it imports from: write from recurro.<room> import"
     if other == room or ROW[other] < ROW[room]:
@@ -123,6 +126,7 @@ def test_no_circle_among_modules() -> None:
     ("module", "source"),
     [
         ("recurro.cells.lstm", "import recurro.nn"),
+        ("recurro.cells.lstm", "import recurro\nlayer = recurro.nn.LSTM"),
         ("recurro.cells.lstm", "def f():\n    from recurro.train.loop import fit"),
         ("recurro.data.text", "from recurro.baselines import ngram"),
         ("recurro.data.text", "from ..generate.sample import sample"),
@@ -148,6 +152,7 @@ def test_a_wrong_import_is_seen(module: str, source: str) -> None:
         ("recurro.data.text", "from recurro.errors import DataError\nimport torch"),
         ("recurro.data.text", "from .tokens import Tokenizer\nfrom . import split"),
         ("recurro.train.folder", "from recurro import __version__"),
+        ("recurro.train.folder", "import recurro\nprint(recurro.__version__)"),
     ],
 )
 def test_a_right_import_passes(module: str, source: str) -> None:
