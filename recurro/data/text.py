@@ -144,15 +144,25 @@ def split_lines(blocks: Iterable[str]) -> Iterator[str]:
         >>> list(split_lines(["Ann\nBo", "b\n\n Cy"]))
         ['Ann', 'Bob', 'Cy']
     """
+    return filter(None, map(str.strip, raw_lines(blocks)))
+
+
+def raw_lines(blocks: Iterable[str]) -> Iterator[str]:
+    r"""Split a text that comes in blocks into lines as they are, blank ones too.
+
+    Example:
+        >>> list(raw_lines(["Ann\nBo", "b\n\n Cy"]))
+        ['Ann', 'Bob', '', ' Cy']
+    """
     pending: list[str] = []
     for block in blocks:
         head, *lines = block.split("\n")
         pending.append(head)
         if lines:
-            lines.insert(0, "".join(pending))
+            yield "".join(pending)
             pending = [lines.pop()]
-            yield from filter(None, map(str.strip, lines))
-    if last := "".join(pending).strip():
+            yield from lines
+    if last := "".join(pending):
         yield last
 
 
@@ -160,7 +170,7 @@ def join_items(items: Iterable[str]) -> Iterator[str]:
     r"""Join items into blocks of text, each item with its newline.
 
     Raises:
-        DataError: If an item holds a newline itself.
+        DataError: If an item is blank, or holds a newline itself.
 
     Example:
         >>> list(join_items(["Ann", "Bob"]))
@@ -168,14 +178,13 @@ def join_items(items: Iterable[str]) -> Iterator[str]:
     """
     items = iter(items)
     while group := list(islice(items, 4096)):
-        block = "\n".join(group) + "\n"
-        if block.count("\n") != len(group):
-            wrong = next(item for item in group if "\n" in item)
-            raise DataError(
-                f"lines: an item must stand on one line, got {wrong[:40]!r}. Take the "
-                "newlines out of it."
-            )
-        yield block
+        for item in group:
+            if "\n" in item or not item or item.isspace():
+                raise DataError(
+                    f"lines: an item must be text on one line, got {item[:40]!r}. "
+                    "Leave out blank items and take out newlines."
+                )
+        yield "\n".join(group) + "\n"
 
 
 def recut(blocks: Iterable[str]) -> Iterator[str]:
