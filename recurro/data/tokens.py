@@ -7,11 +7,10 @@ symbol; a word model writes that symbol ``</s>``.
 
 from __future__ import annotations
 
-import codecs
 import hashlib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -24,13 +23,23 @@ from recurro.data.bpe import Merge, byte_signs, learn_merges, merger
 from recurro.data.files import atomic_write
 from recurro.data.text import join_items, recut
 from recurro.data.vocabulary import (
+    BYTE_SYMBOLS,
     CODES,
+    FORMAT,
+    LINE_END,
+    UNKNOWN_CHARACTER,
+    UNKNOWN_WORD,
+    VERSION,
     check_fit,
     choose_symbols,
     code_points,
     count_characters,
     count_words,
+    in_range,
+    read_content,
+    special_symbols,
     utf8,
+    whole_characters,
 )
 from recurro.errors import DataError, VocabularyError
 
@@ -40,12 +49,8 @@ Unknown: TypeAlias = Literal["error", "replace", "drop"]
 Encoded: TypeAlias = tuple[np.ndarray, int]
 """Ids (int64), and how many characters they stand for."""
 
-UNKNOWN_CHARACTER = "\ufffd"
-UNKNOWN_WORD = "<unk>"
-LINE_END = "</s>"
-
-_FORMAT = "recurro-vocabulary"
-_VERSION = 1
+_PART = 4096
+"""Characters that the library of byte pairs gets at a time."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +118,7 @@ class Tokenizer(ABC):
         if lines:
             blocks = join_items(blocks)
         if name == "byte":
-            return ByteTokenizer(tuple(_BYTE_SYMBOLS), lines)
+            return ByteTokenizer(BYTE_SYMBOLS, lines)
         if name == "bpe":
             symbols, merges = learn_merges(recut(blocks), int(size), min_count)
             return BpeTokenizer(tuple(symbols), lines, merges=tuple(merges))
@@ -122,7 +127,7 @@ class Tokenizer(ABC):
         if unknown is None:
             cut = name == "word" or min_count > 1 or max_size is not None
             unknown = "replace" if cut else "error"
-        special = _special(name, lines, unknown)
+        special = special_symbols(name, lines, unknown)
         chosen = choose_symbols(counts, special, min_count, max_size)
         if name == "char":
             return CharTokenizer(tuple(sorted({*special, *chosen})), lines, unknown)
@@ -201,7 +206,12 @@ class Tokenizer(ABC):
             >>> Tokenizer.fit(["hello"], "char").missing("yellow")
             ['y', 'w']
         """
-        return [s for s in dict.fromkeys(self._split(text)) if s not in self.ids]
+        return [s for s in dict.fromkeys(self._split(text)) if s not in self._known]
+
+    @property
+    def _known(self) -> Container[str]:
+        """The symbols that a text may hold."""
+        return self.ids
 
     def _split(self, text: str) -> Iterable[str]:
         """The symbols of a text, known or not; none where all text is known."""
@@ -210,8 +220,8 @@ class Tokenizer(ABC):
     def _content(self) -> dict[str, Any]:
         """What `to_json` writes."""
         return {
-            "format": _FORMAT,
-            "version": _VERSION,
+            "format": FORMAT,
+            "version": VERSION,
             "kind": self.kind,
             "lines": self.lines,
             "unknown": self.unknown,
@@ -241,7 +251,18 @@ class Tokenizer(ABC):
             DataError: If the text is no such vocabulary, was changed, or comes from a
                 newer version.
         """
-        return _from_json(text, name)
+        content = read_content(text, name)
+        kind = _KINDS[content["kind"]]
+        more = {"merges": content["merges"]} if kind is BpeTokenizer else {}
+        tokenizer = kind(
+            content["symbols"], content["lines"], content["unknown"], **more
+        )
+        if content["fingerprint"] != tokenizer.fingerprint:
+            raise DataError(
+                f"vocabulary: {name} must be as it was saved, but it was changed since "
+                "(its fingerprint differs). Take it from a copy, or train anew."
+            )
+        return tokenizer
 
     def save(self, path: Path | str) -> None:
         """Write the vocabulary file, whole or not at all."""
@@ -257,7 +278,7 @@ class Tokenizer(ABC):
             raise DataError(
                 f"vocabulary: '{path}' cannot be read ({error}). Check the path."
             ) from error
-        return _from_json(text, f"'{path}'")
+        return Tokenizer.from_json(text, f"'{path}'")
 
     def _resolve(self, ids: np.ndarray, text: str) -> np.ndarray:
         """See to the ids that are -1, symbols outside the vocabulary."""
@@ -299,7 +320,7 @@ class CharTokenizer(Tokenizer):
 
     def pieces(self, ids: Iterable[int]) -> Iterator[str]:
         """One character for each id."""
-        return (self.symbols[i] for i in _in_range(ids, self.size))
+        return (self.symbols[i] for i in in_range(ids, self.size))
 
     def _split(self, text: str) -> Iterable[str]:
         return text
@@ -322,7 +343,7 @@ class ByteTokenizer(Tokenizer):
 
     def pieces(self, ids: Iterable[int]) -> Iterator[str]:
         """The characters whose last byte has come."""
-        return _whole_characters(bytes([i]) for i in _in_range(ids, self.size))
+        return whole_characters(bytes([i]) for i in in_range(ids, self.size))
 
 
 @dataclass(frozen=True)
@@ -358,7 +379,7 @@ class WordTokenizer(Tokenizer):
         for block in recut(blocks):
             ids, open_line = self._encode(block, open_line)
             words = block.split()
-            yield ids, sum(map(len, words)) + len(words)
+            yield ids, sum(map(len, words)) + len(words)  # +1 for what follows each
 
     def _encode(self, text: str, open_line: bool) -> tuple[np.ndarray, bool]:
         """The ids, and whether the last line is open: has words but no end yet."""
@@ -379,10 +400,14 @@ class WordTokenizer(Tokenizer):
     def pieces(self, ids: Iterable[int]) -> Iterator[str]:
         """A word with the space before it, or a newline."""
         eos_id, start = self.eos_id, True
-        for i in _in_range(ids, self.size):
+        for i in in_range(ids, self.size):
             space = "" if start else " "
             yield "\n" if i == eos_id else space + self.symbols[i]
             start = i == eos_id
+
+    @property
+    def _known(self) -> Container[str]:
+        return self._lookup
 
     def _split(self, text: str) -> Iterable[str]:
         return text.split()
@@ -427,7 +452,10 @@ class BpeTokenizer(Tokenizer):
     def encode(self, text: str) -> np.ndarray:
         """Turn a text into ids; any text will do."""
         utf8(text)
-        return np.array(self._merger.encode(text).ids, np.int64)
+        # In parts, cut where no word is, as the library takes its time over long texts.
+        slices = (text[i : i + _PART] for i in range(0, len(text), _PART))
+        parts = self._merger.encode_batch_fast(list(recut(slices)))
+        return np.array([i for part in parts for i in part.ids], np.int64)
 
     def encode_blocks(self, blocks: Iterable[str]) -> Iterator[Encoded]:
         """Encode a text that comes in blocks; see `Tokenizer.encode_blocks`."""
@@ -436,7 +464,7 @@ class BpeTokenizer(Tokenizer):
     def pieces(self, ids: Iterable[int]) -> Iterator[str]:
         """The characters whose last byte has come."""
         known = self._bytes
-        return _whole_characters(known[i] for i in _in_range(ids, self.size))
+        return whole_characters(known[i] for i in in_range(ids, self.size))
 
     def _content(self) -> dict[str, Any]:
         return super()._content() | {"merges": self.merges}
@@ -448,92 +476,3 @@ _KINDS: dict[str, type[Tokenizer]] = {
     "word": WordTokenizer,
     "bpe": BpeTokenizer,
 }
-
-_BYTE_SYMBOLS = [
-    chr(byte) if 32 < byte < 127 else f"<0x{byte:02X}>" for byte in range(256)
-]
-
-
-def _special(name: str, lines: bool, unknown: Unknown) -> list[str]:
-    """The symbols that a vocabulary has whatever the text."""
-    if name == "char":
-        return ["\n"] * lines + [UNKNOWN_CHARACTER] * (unknown == "replace")
-    return [UNKNOWN_WORD] * (unknown == "replace") + [LINE_END]
-
-
-def _in_range(ids: Iterable[int], size: int) -> Iterator[int]:
-    """Pass ids on; one that is no symbol's is an error."""
-    for i in ids:
-        if not 0 <= i < size:
-            raise VocabularyError(
-                f"decode: ids must be in [0, {size}), got {i}. Use the vocabulary that "
-                "they were made with."
-            )
-        yield i
-
-
-def _whole_characters(chunks: Iterable[bytes]) -> Iterator[str]:
-    """Decode UTF-8 that comes in parts; what is no UTF-8 becomes U+FFFD."""
-    decoder = codecs.getincrementaldecoder("utf-8")("replace")
-    for chunk in chunks:
-        yield decoder.decode(chunk)
-    yield decoder.decode(b"", True)
-
-
-def _from_json(text: str, name: str) -> Tokenizer:
-    """Read a vocabulary and check that it is whole and unchanged."""
-    try:
-        content = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise DataError(
-            f"vocabulary: {name} must be JSON, got something else ({error}). Take the "
-            "file that was saved with the model."
-        ) from error
-    if not isinstance(content, dict) or content.get("format") != _FORMAT:
-        raise DataError(
-            f"vocabulary: {name} must be a vocabulary of recurro, it is not."
-        )
-    if content.get("version") != _VERSION:
-        raise DataError(
-            f"vocabulary: {name} must have version {_VERSION}, got "
-            f"{content.get('version')!r}. Use the version of recurro that wrote it."
-        )
-    try:
-        tokenizer = _build(content)
-        whole = content["fingerprint"] == tokenizer.fingerprint
-    except (KeyError, TypeError, ValueError) as error:
-        raise DataError(
-            f"vocabulary: {name} must be as it was saved, but it is damaged "
-            f"({error!r}). Take it from a copy, or train anew."
-        ) from error
-    if not whole:
-        raise DataError(
-            f"vocabulary: {name} must be as it was saved, but it was changed since "
-            "(its fingerprint differs). Take it from a copy, or train anew."
-        )
-    return tokenizer
-
-
-def _build(content: dict[str, Any]) -> Tokenizer:
-    """The tokenizer of a checked JSON object; any error means a damaged one."""
-    kind = _KINDS[content["kind"]]
-    symbols, lines, unknown = content["symbols"], content["lines"], content["unknown"]
-    if not (isinstance(symbols, list) and all(isinstance(s, str) for s in symbols)):
-        raise ValueError("symbols")
-    if len(set(symbols)) != len(symbols) or len(symbols) < 2:
-        raise ValueError("symbols")
-    if not isinstance(lines, bool) or unknown not in ("error", "replace", "drop"):
-        raise ValueError("lines or unknown")
-    if kind is BpeTokenizer:
-        merges = tuple((left, right) for left, right in content["merges"])
-        tokenizer = BpeTokenizer(tuple(symbols), lines, unknown, merges=merges)
-        merger(symbols, merges)
-    else:
-        tokenizer = kind(tuple(symbols), lines, unknown)
-    if kind is CharTokenizer and any(len(symbol) != 1 for symbol in symbols):
-        raise ValueError("symbols")
-    if kind is ByteTokenizer and symbols != _BYTE_SYMBOLS:
-        raise ValueError("symbols")
-    if kind is BpeTokenizer and not set(byte_signs()) <= set("".join(symbols)):
-        raise ValueError("symbols")
-    return tokenizer

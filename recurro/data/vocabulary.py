@@ -1,17 +1,33 @@
-"""Counting the symbols of a text and choosing those of a vocabulary."""
+"""Vocabularies: counting and choosing symbols, checking a saved one, plain bytes."""
 
 from __future__ import annotations
 
+import codecs
+import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
+from recurro.data.bpe import byte_signs, merger
 from recurro.data.text import recut
 from recurro.errors import ArgumentError, DataError, VocabularyError
 
 CODES = 0x110000
 """How many code points Unicode has."""
+
+BYTE_SYMBOLS = tuple(
+    chr(byte) if 32 < byte < 127 else f"<0x{byte:02X}>" for byte in range(256)
+)
+"""What each byte is called."""
+
+UNKNOWN_CHARACTER = "\ufffd"
+UNKNOWN_WORD = "<unk>"
+LINE_END = "</s>"
+
+FORMAT = "recurro-vocabulary"
+VERSION = 1
 
 
 def check_fit(
@@ -92,6 +108,13 @@ def _surrogate(error: UnicodeEncodeError) -> DataError:
     )
 
 
+def special_symbols(name: str, lines: bool, unknown: str | None) -> list[str]:
+    """The symbols that a vocabulary has whatever the text."""
+    if name == "char":
+        return ["\n"] * lines + [UNKNOWN_CHARACTER] * (unknown == "replace")
+    return [UNKNOWN_WORD] * (unknown == "replace") + [LINE_END]
+
+
 def count_characters(blocks: Iterable[str]) -> Counter[str]:
     """Count each character of a text that comes in blocks."""
     counts = np.zeros(CODES, np.int64)
@@ -146,4 +169,106 @@ def choose_symbols(
     raise VocabularyError(
         "Tokenizer.fit: the text must hold at least two different symbols to learn "
         f"from, got {found}. Give more text, or keep more of its symbols."
+    )
+
+
+def in_range(ids: Iterable[int], size: int) -> Iterator[int]:
+    """Pass ids on; one that is no symbol's is an error."""
+    for i in ids:
+        if not 0 <= i < size:
+            raise VocabularyError(
+                f"decode: ids must be in [0, {size}), got {i}. Use the vocabulary that "
+                "they were made with."
+            )
+        yield i
+
+
+def whole_characters(chunks: Iterable[bytes]) -> Iterator[str]:
+    """Decode UTF-8 that comes in parts; what is no UTF-8 becomes U+FFFD."""
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    for chunk in chunks:
+        yield decoder.decode(chunk)
+    yield decoder.decode(b"", True)
+
+
+def read_content(text: str, name: str) -> dict[str, Any]:
+    """Read a saved vocabulary and check its parts, but for its fingerprint.
+
+    Args:
+        text: The JSON text that `Tokenizer.to_json` wrote.
+        name: What the messages call it.
+
+    Returns:
+        The JSON object, its lists turned into tuples.
+
+    Raises:
+        DataError: If it is something else, of a newer version, or damaged.
+    """
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise DataError(
+            f"vocabulary: {name} must be JSON, got something else ({error}). Take the "
+            "file that was saved with the model."
+        ) from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise DataError(
+            f"vocabulary: {name} must be a vocabulary of recurro, got other JSON. Take "
+            "the file that was saved with the model."
+        )
+    if content.get("version") != VERSION:
+        raise DataError(
+            f"vocabulary: {name} must have version {VERSION}, got "
+            f"{content.get('version')!r}. Use the version of recurro that wrote it."
+        )
+    if wrong := _wrong_part(content):
+        raise DataError(
+            f"vocabulary: {name} must be as it was saved, but its {wrong} is damaged. "
+            "Take it from a copy, or train anew."
+        )
+    content["symbols"] = tuple(content["symbols"])
+    if content["kind"] == "bpe":
+        content["merges"] = tuple(map(tuple, content["merges"]))
+        merger(content["symbols"], content["merges"])
+    return content
+
+
+def _wrong_part(content: dict[str, Any]) -> str | None:
+    """The name of a part that is missing or has a wrong value."""
+    kind, symbols = content.get("kind"), content.get("symbols")
+    merges = content.get("merges") if kind == "bpe" else []
+    checks = {
+        "kind": kind in ("char", "byte", "word", "bpe"),
+        "lines": isinstance(content.get("lines"), bool),
+        "unknown": content.get("unknown") in ("error", "replace", "drop"),
+        "fingerprint": isinstance(content.get("fingerprint"), str),
+        "symbols": _may_be_symbols(symbols, content),
+        "merges": isinstance(merges, list) and all(_is_merge(m) for m in merges),
+    }
+    return next((name for name, right in checks.items() if not right), None)
+
+
+def _may_be_symbols(symbols: object, content: dict[str, Any]) -> bool:
+    """Whether a JSON value can be the symbols of this kind of vocabulary."""
+    kind, lines, unknown = (content.get(name) for name in ("kind", "lines", "unknown"))
+    if not (isinstance(symbols, list) and all(isinstance(s, str) for s in symbols)):
+        return False
+    if len(set(symbols)) < max(2, len(symbols)):
+        return False
+    if kind == "byte":
+        return symbols == list(BYTE_SYMBOLS)
+    if kind == "bpe":
+        signs = byte_signs().keys()
+        return signs <= set(symbols) and set("".join(symbols)) <= signs
+    if kind == "char" and any(len(symbol) != 1 for symbol in symbols):
+        return False
+    return set(special_symbols(str(kind), lines is True, unknown)) <= set(symbols)
+
+
+def _is_merge(merge: object) -> bool:
+    """Whether a JSON value is a pair of strings."""
+    return (
+        isinstance(merge, list)
+        and len(merge) == 2
+        and all(isinstance(part, str) for part in merge)
     )
