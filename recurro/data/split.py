@@ -17,9 +17,8 @@ def is_test(text: str) -> bool:
         text: The item; its UTF-8 bytes are hashed.
 
     Example:
-        >>> names = ("ann", "bob", "cy", "dan", "eve", "flo", "gil", "hal", "ida")
-        >>> [name for name in names if is_test(name)]
-        []
+        >>> [number for number in range(50) if is_test(str(number))]
+        [0, 4, 11, 36]
     """
     digest = hashlib.md5(text.encode("utf-8", "surrogatepass"), usedforsecurity=False)
     return int(digest.hexdigest(), 16) % 10 == 0
