@@ -11,6 +11,7 @@ from recurro.data.batching import (
     line_groups,
     shrink,
 )
+from recurro.data.classes import LabelledItems, read_classes
 from recurro.data.corpus import Corpus, build_corpus
 from recurro.data.files import atomic_write, find_files
 from recurro.data.split import hash_split, is_test, tail_start
@@ -23,10 +24,12 @@ from recurro.data.text import (
     split_lines,
 )
 from recurro.data.tokens import Tokenizer
+from recurro.data.vectors import read_word2vec
 
 __all__ = [
     "Columns",
     "Corpus",
+    "LabelledItems",
     "TextFilter",
     "Tokenizer",
     "atomic_write",
@@ -41,8 +44,10 @@ __all__ = [
     "line_batch",
     "line_batches",
     "line_groups",
+    "read_classes",
     "read_lines",
     "read_text",
+    "read_word2vec",
     "shrink",
     "split_lines",
     "tail_start",
