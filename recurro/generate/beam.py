@@ -1,0 +1,194 @@
+"""Beam search: the likeliest sequences of a model, many prompts at once."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from recurro.errors import ArgumentError, ShapeError
+from recurro.generate.sample import check_possible, check_request, read
+from recurro.types import Int, Stepper
+
+__all__ = ["Found", "beam_search"]
+
+
+@dataclass(frozen=True)
+class Found:
+    """A sequence that a beam search found.
+
+    Attributes:
+        ids: The ids after the prompt, without the stop.
+        log_prob: Natural log P(ids | prompt), that of the stop included.
+        score: What the search sorts by: log_prob / n^length_power.
+        stopped: Whether the sequence ended with the stop; if not, at the length.
+    """
+
+    ids: tuple[int, ...]
+    log_prob: float
+    score: float
+    stopped: bool
+
+
+def beam_search(
+    stepper: Stepper,
+    prompts: Int[Tensor, "time batch"],
+    length: int,
+    *,
+    beam_size: int = 5,
+    stop: int | None = None,
+    length_power: float = 0.0,
+) -> list[list[Found]]:
+    """Search for the likeliest continuations of each prompt.
+
+    score(ids) = log P(ids | prompt) / n^length_power,  n = the number of ids
+
+    The ``beam_size`` likeliest unfinished sequences are kept from step to step, and
+    beside them the ``beam_size`` finished ones of the best score, a stop counting as
+    an id in n. Where ``beam_size`` is at least the number of unfinished sequences of
+    ``length - 1`` ids, the search is exhaustive and its first result the best there is.
+
+    Args:
+        stepper: The model.
+        prompts: The ids to start from, one column per prompt, at least one row; on
+            the model's device.
+        length: Most ids in a sequence, at least 1, a stop included.
+        beam_size: Sequences kept, at least 1; at 1 each step goes on with one id.
+        stop: The id that ends a sequence, or ``None``: then all have ``length`` ids.
+        length_power: At least 0; 0 compares probabilities, which favours short
+            sequences, and 1 compares the mean log-probability per id.
+
+    Returns:
+        For each prompt at most ``beam_size`` sequences, the best score first.
+
+    Raises:
+        ArgumentError: If an argument is out of its range.
+        ShapeError: If the prompts are not ``(time, batch)``.
+        DivergenceError: If the model gives NaN.
+
+    Example:
+        >>> class Count:
+        ...     def init(self, batch_size): return ()
+        ...     def step(self, state, tokens):
+        ...         return state, torch.eye(5)[(tokens + 1) % 5].log()
+        ...     def select(self, state, rows): return state
+        >>> beam_search(Count(), torch.tensor([[0, 2]]), 3)[1][0]
+        Found(ids=(3, 4, 0), log_prob=0.0, score=0.0, stopped=False)
+
+    References:
+        Graves (2012), arXiv:1211.3711, section 3 (the length in the score);
+        Wu et al. (2016), arXiv:1609.08144, equation 14 (its power).
+    """
+    _check(prompts, length, beam_size, length_power)
+    with torch.no_grad():
+        beams = _Beams(prompts, length, beam_size, stop, length_power)
+        state, log_probs = read(stepper, prompts)
+        batch = prompts.shape[1]
+        rows = torch.arange(batch, device=log_probs.device).repeat_interleave(beam_size)
+        state, log_probs = stepper.select(state, rows), log_probs[rows]
+        while True:
+            rows, ids = beams.grow(log_probs.double().view(batch, beam_size, -1))
+            if beams.done():
+                return beams.results()
+            state, log_probs = stepper.step(stepper.select(state, rows), ids)
+
+
+class _Beams:
+    """The sequences kept for each prompt, in tensors ``(batch, beam, ...)``."""
+
+    def __init__(
+        self, prompts: Tensor, length: int, size: int, stop: int | None, power: float
+    ) -> None:
+        shape, device = (prompts.shape[1], size), prompts.device
+        self.length, self.size, self.stop, self.power = length, size, stop, power
+        nothing = torch.full(shape, -math.inf, dtype=torch.float64, device=device)
+        self.ids = torch.empty(*shape, 0, dtype=torch.long, device=device)
+        self.log_probs = nothing.clone()
+        self.log_probs[:, 0] = 0
+        self.found_ids = torch.full((*shape, length), -1, device=device)
+        self.found_log_probs, self.scores = nothing.clone(), nothing
+
+    def grow(self, log_probs: Tensor) -> tuple[Tensor, Tensor]:
+        """Go one id on.
+
+        Args:
+            log_probs: Log P of the next id ``(batch, beam, vocab)``.
+
+        Returns:
+            For each new sequence the row that it goes on from, and its new id.
+        """
+        check_possible(log_probs.amax(-1)[self.log_probs > -math.inf])
+        totals = self.log_probs.unsqueeze(-1) + log_probs
+        if self.stop is not None:
+            ids = nn.functional.pad(self.ids, (0, 1), value=self.stop)
+            self._keep(ids, totals[..., self.stop])
+            totals[..., self.stop] = -math.inf
+        batch, _, vocab = totals.shape
+        self.log_probs, places = totals.flatten(1).topk(self.size)
+        parents, ids = places // vocab, places % vocab
+        before = self.ids.gather(1, parents.unsqueeze(-1).expand_as(self.ids))
+        self.ids = torch.cat((before, ids.unsqueeze(-1)), -1)
+        first = torch.arange(batch, device=ids.device).unsqueeze(1) * self.size
+        return (first + parents).flatten(), ids.flatten()
+
+    def done(self) -> bool:
+        """Whether no unfinished sequence can still come among those kept."""
+        if self.ids.shape[-1] == self.length:
+            self._keep(self.ids, self.log_probs)
+            return True
+        best_to_come = self.log_probs.amax(1) / self.length**self.power
+        return bool((self.scores.amin(1) >= best_to_come).all())
+
+    def _keep(self, ids: Tensor, log_probs: Tensor) -> None:
+        """Put finished sequences beside the ones found, and keep the best of all."""
+        count = ids.shape[-1]
+        ids = nn.functional.pad(ids, (0, self.length - count), value=-1)
+        scores = torch.cat((self.scores, log_probs / count**self.power), 1)
+        self.scores, places = scores.topk(self.size)
+        log_probs = torch.cat((self.found_log_probs, log_probs), 1)
+        self.found_log_probs = log_probs.gather(1, places)
+        places = places.unsqueeze(-1).expand_as(self.found_ids)
+        self.found_ids = torch.cat((self.found_ids, ids), 1).gather(1, places)
+
+    def results(self) -> list[list[Found]]:
+        """What was found for each prompt, the best first."""
+        found = zip(
+            self.found_ids.tolist(),
+            self.found_log_probs.tolist(),
+            self.scores.tolist(),
+            strict=True,
+        )
+        return [
+            [
+                self._result(ids, log_prob, score)
+                for ids, log_prob, score in zip(*columns, strict=True)
+                if score > -math.inf
+            ]
+            for columns in found
+        ]
+
+    def _result(self, ids: list[int], log_prob: float, score: float) -> Found:
+        ids = [value for value in ids if value >= 0]
+        stopped = self.stop is not None and ids[-1] == self.stop
+        return Found(tuple(ids[:-1] if stopped else ids), log_prob, score, stopped)
+
+
+def _check(prompts: Tensor, length: int, beam_size: int, length_power: float) -> None:
+    if prompts.ndim != 2:
+        raise ShapeError(
+            f"beam_search: prompts must be (time, batch), got {tuple(prompts.shape)}. "
+            "Lay one prompt in each column."
+        )
+    check_request("beam_search", prompts, length)
+    if not isinstance(beam_size, int) or beam_size < 1:
+        raise ArgumentError(
+            f"beam_search: beam_size must be an int >= 1, got {beam_size!r}. Use 5, or "
+            "more for a wider search."
+        )
+    if not (length_power >= 0 and math.isfinite(length_power)):
+        raise ArgumentError(
+            f"beam_search: length_power must be a finite number >= 0, got "
+            f"{length_power}. Use 0 for probabilities, 1 for their mean per id."
+        )
