@@ -149,7 +149,7 @@ class TrainSettings(Settings):
         if clip is None or clip == "auto":
             return values
         try:
-            number = float(clip)
+            number = 0.0 if isinstance(clip, bool) else float(clip)
         except (TypeError, ValueError):
             number = 0.0
         if not 0.0 < number < float("inf"):
