@@ -109,8 +109,8 @@ def _decode(tree: Tree, tensors: dict[str, Tensor]) -> Tree:
     return {_decode(k, tensors): _decode(v, tensors) for k, v in body}
 
 
-def _digest(tensors: Mapping[str, Tensor], tree: str) -> str:
-    digest = hashlib.sha256(tree.encode())
+def _digest(tensors: Mapping[str, Tensor], tree: str, version: int) -> str:
+    digest = hashlib.sha256(f"{version} {tree}".encode())
     for name in sorted(tensors):
         tensor = tensors[name]
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
@@ -124,14 +124,17 @@ def _seal(tensors: dict[str, Tensor], tree: str) -> bytes:
         name: tensor.detach().to("cpu", copy=True).contiguous()
         for name, tensor in tensors.items()
     }
-    metadata = {"format": str(FORMAT), "tree": tree, "sha256": _digest(copies, tree)}
-    return safetensors.torch.save(copies, metadata)
+    digest = _digest(copies, tree, FORMAT)
+    # One key alone, since safetensors writes several in an order left to chance.
+    note = json.dumps({"format": FORMAT, "sha256": digest, "tree": tree})
+    return safetensors.torch.save(copies, {"recurro": note})
 
 
 def _open(data: bytes, where: str) -> tuple[dict[str, Tensor], str]:
     try:
         (length,) = struct.unpack("<Q", data[:8])
-        metadata = json.loads(data[8 : 8 + length])["__metadata__"]
+        note = json.loads(data[8 : 8 + length])["__metadata__"]["recurro"]
+        metadata = json.loads(note)
         version = int(metadata["format"])
         tensors = safetensors.torch.load(data) if version <= FORMAT else {}
     except (struct.error, ValueError, KeyError, TypeError, SafetensorError):
@@ -142,7 +145,7 @@ def _open(data: bytes, where: str) -> tuple[dict[str, Tensor], str]:
             "recurro to the version that wrote it."
         )
     tree = metadata.get("tree", "")
-    if _digest(tensors, tree) != metadata.get("sha256"):
+    if _digest(tensors, tree, version) != metadata.get("sha256"):
         raise RunError(_damaged(where))
     return tensors, tree
 
