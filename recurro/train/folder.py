@@ -3,7 +3,7 @@
 ::
 
     RUN/
-        run.json            format version; checksums of the sealed files
+        run.json            format version; files written; checksums of the sealed
         config.yaml         what was asked for (sealed)
         *.json              vocabulary or scaler, written by the task (sealed)
         model.safetensors   the weights: the best so far, or the last
@@ -54,8 +54,6 @@ except ImportError:  # no such locks outside POSIX
     fcntl = None
 
 __all__ = ["RunFolder", "write_atomic"]
-
-_OURS = ("config.yaml", "model.safetensors", "metrics.jsonl", "env.json", "report.html")
 
 
 def write_atomic(path: Path, data: bytes) -> None:
@@ -149,7 +147,7 @@ class RunFolder:
         """
         folder = cls(Path(path), writes=current_shard().rank == 0)
         for name, digest in folder._manifest()["files"].items():
-            if hashlib.sha256(folder._read(name)).hexdigest() != digest:
+            if digest and hashlib.sha256(folder._read(name)).hexdigest() != digest:
                 raise RunError(
                     f"{folder.path / name}: must be as the run wrote it, got a changed "
                     "file. Put it back from a copy, or train anew in another folder."
@@ -200,11 +198,11 @@ class RunFolder:
         if not self.writes:
             return
         data = text.encode()
+        manifest = self._manifest()
+        assert not manifest["files"].get(name), f"{name} is sealed"
         self._write(name, data)
-        if sealed:
-            manifest = self._manifest()
-            manifest["files"][name] = hashlib.sha256(data).hexdigest()
-            self._write("run.json", _json(manifest))
+        manifest["files"][name] = hashlib.sha256(data).hexdigest() if sealed else None
+        self._write("run.json", _json(manifest))
 
     # Files of the training loop.
 
@@ -343,6 +341,8 @@ class RunFolder:
     def _clear(self, overwrite: bool) -> None:
         with self._guard(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
+            for draft in self.path.glob(".run.json.*.tmp"):  # of a run killed at once
+                draft.unlink()
             there = sorted(item.name for item in self.path.iterdir())
         if not there:
             return
@@ -360,12 +360,12 @@ class RunFolder:
             self._delete_run()
 
     def _delete_run(self) -> None:
-        """Delete what a run writes, run.json last; what else lies there stays."""
-        with contextlib.suppress(RunError):
-            for name in self._manifest()["files"]:
-                (self.path / name).unlink(missing_ok=True)
+        """Delete what the run wrote, but for run.json; what else lies there stays."""
+        names = {"model.safetensors", "metrics.jsonl"}
+        with contextlib.suppress(RunError):  # a damaged list must not stand in the way
+            names |= set(self._manifest()["files"])
         with self._guard(self.path):
-            for name in _OURS:
+            for name in names:
                 (self.path / name).unlink(missing_ok=True)
             for draft in self.path.glob(".*.tmp"):
                 draft.unlink()
