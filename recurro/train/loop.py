@@ -37,6 +37,7 @@ from recurro.train.optim import (
 )
 from recurro.train.randomness import (
     random_state,
+    seed_everything,
     set_random_state,
     unchanged_randomness,
 )
@@ -173,7 +174,7 @@ class _Run:
 
     def begin(self) -> None:
         """Start from the task's weights."""
-        torch.manual_seed(self.settings.seed + self.devices.shard.rank)
+        seed_everything(self.settings.seed + self.devices.shard.rank)
         self.devices.share(self.network)
         self.at.per_pass = self.devices.broadcast(self._updates_per_pass())
         self.checkpoint()
@@ -201,14 +202,14 @@ class _Run:
     def run(self) -> History:
         """Train to the end; leave the kept weights in the network."""
         self.network.train()
-        begun_at = self.at.step
+        begun_at = (self.at.step, self.at.validated)
         self._validate_if_due()
         while (reason := self._reason_to_stop()) is None:
             self._train_pass()
         if self.at.validated != self.at.step:
             self._validate()
         self.at.seconds = self.meter.seconds
-        if self.at.step > begun_at:
+        if (self.at.step, self.at.validated) != begun_at:
             self.checkpoint()
         self._leave_kept_weights()
         if self.interrupts.asked:  # too late for a step to heed it
@@ -483,6 +484,7 @@ class _Run:
             "optimizer": self.optimizer.state_dict(),
             "average": self.average.state_dict(),
             "clipper": self.clipper.state_dict(),
+            "meter": self.meter.state_dict(),
         }
 
     def _shape(self) -> dict[str, Any]:
@@ -522,7 +524,7 @@ class _Run:
         self.average.load_state_dict(state["average"])
         self.clipper.load_state_dict(state["clipper"])
         self.at = _Position(**state["position"])
-        self.meter = Meter(self.at.seconds)
+        self.meter = Meter(**state["meter"])
         rank = self.devices.shard.rank
         data = state["ranks"][rank].numpy().tobytes()
         self._load_rank(unpack(data, f"{self.folder.path}: rank {rank}"))

@@ -35,11 +35,12 @@ class Meter:
         2.0
     """
 
-    def __init__(self, seconds: float = 0.0) -> None:
-        """Begin after the given seconds of earlier training."""
+    def __init__(self, seconds: float = 0.0, loss: float = 0.0, count: int = 0) -> None:
+        """Begin after earlier training: its seconds, and its sums not yet read."""
         self._begun = time.perf_counter() - seconds
         self._since = time.perf_counter()
-        self._loss, self._count = 0.0, 0
+        self._loss, self._count = loss, count
+        self._before = count  # items that took no time of this process
         self._shown = float("-inf")
         self._latest: dict[str, float] = {"loss": math.nan, "items_per_second": 0.0}
 
@@ -59,7 +60,7 @@ class Meter:
         if self._count and spent > 0:
             self._latest = {
                 "loss": self._loss / self._count,
-                "items_per_second": self._count / spent,
+                "items_per_second": (self._count - self._before) / spent,
             }
         return dict(self._latest)
 
@@ -67,8 +68,12 @@ class Meter:
         """Give the figures of ``look`` and begin anew."""
         figures = self.look()
         self._since = time.perf_counter()
-        self._loss, self._count = 0.0, 0
+        self._loss, self._count, self._before = 0.0, 0, 0
         return figures
+
+    def state_dict(self) -> dict[str, float]:
+        """What a meter that goes on must be made with."""
+        return {"seconds": self.seconds, "loss": self._loss, "count": self._count}
 
     def pause(self, seconds: float) -> None:
         """Leave out of the speed what was not training."""

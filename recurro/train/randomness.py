@@ -10,7 +10,12 @@ from typing import Any
 import numpy as np
 import torch
 
-__all__ = ["random_state", "set_random_state", "unchanged_randomness"]
+__all__ = [
+    "random_state",
+    "seed_everything",
+    "set_random_state",
+    "unchanged_randomness",
+]
 
 
 def random_state(device: torch.device) -> dict[str, Any]:
@@ -42,6 +47,22 @@ def set_random_state(state: dict[str, Any], device: torch.device) -> None:
     name, keys, *rest = state["numpy"]
     keys = keys.numpy().astype(np.uint32)
     np.random.set_state((name, keys, *rest))  # noqa: NPY002 (a task may draw from it)
+
+
+def seed_everything(seed: int) -> None:
+    """Begin every global random state from ``seed``, at least 0.
+
+    Example:
+        >>> with unchanged_randomness(torch.device("cpu")):
+        ...     seed_everything(1)
+        ...     first = torch.rand(3)
+        ...     seed_everything(1)
+        ...     torch.equal(first, torch.rand(3))
+        True
+    """
+    torch.manual_seed(seed)
+    random.seed(seed)
+    np.random.seed(seed % 2**32)  # noqa: NPY002 (a task may draw from it)
 
 
 @contextmanager
