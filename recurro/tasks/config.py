@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -20,6 +20,7 @@ from recurro.errors import ArgumentError, ConfigError
 from recurro.train import Settings, TrainSettings
 
 __all__ = [
+    "SECTIONS",
     "DataSettings",
     "LanguageSettings",
     "LanguageTraining",
@@ -47,9 +48,13 @@ class DataSettings(Settings):
         lower: Turn letters into lower case.
         strip_accents: Take accents off.
         drop_control: Drop control characters.
-        keep: The only characters to keep, or ``None`` for all.
+        alphabet: The only characters to keep, or ``None`` for all.
         min_count: How often a symbol must be seen to enter the vocabulary.
         max_size: Symbols in the vocabulary at most, or ``None`` for no limit.
+        unknown: What becomes of other symbols, of ``char`` and ``word``: ``error``,
+            ``replace`` by the unknown symbol, or ``drop``. ``None`` replaces them if
+            there are symbols left out of the vocabulary or they are words, and is an
+            error otherwise.
     """
 
     files: tuple[str, ...] = ()
@@ -57,14 +62,26 @@ class DataSettings(Settings):
     by_class: str | None = None
     tokens: str = "char"
     lines: bool = False
-    held_out: float = Field(0.05, gt=0, lt=1)
+    held_out: float = Field(default=0.05, gt=0, lt=1)
     encoding: str = "utf-8"
     lower: bool = False
     strip_accents: bool = False
     drop_control: bool = False
-    keep: str | None = None
-    min_count: int = Field(1, ge=1)
-    max_size: int | None = Field(None, ge=2)
+    alphabet: str | None = None
+    min_count: int = Field(default=1, ge=1)
+    max_size: int | None = Field(default=None, ge=2)
+    unknown: Literal["error", "replace", "drop"] | None = None
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        """Refuse a share of lines, which are held out by their hash."""
+        if self.lines and self.held_out != type(self).model_fields["held_out"].default:
+            raise ConfigError(
+                f"{type(self).__name__}: 'held_out' must be left out with lines, which "
+                f"are held out by their hash, got {self.held_out}. Give a validation "
+                "text to choose the lines yourself."
+            )
+        return self
 
 
 class ModelSettings(Settings):
@@ -93,20 +110,22 @@ class ModelSettings(Settings):
             embedding from, or ``None``.
     """
 
-    cell: dict[str, Any] = Field(default_factory=lambda: cell_tree(cells.LSTM()))
-    hidden_size: int = Field(256, ge=1)
-    num_layers: int = Field(1, ge=1)
-    embedding_size: int | None = Field(None, ge=1)
+    cell: dict[str, Any] = Field(
+        default_factory=lambda: {"name": "LSTM", "proj_size": 0}
+    )
+    hidden_size: int = Field(default=256, ge=1)
+    num_layers: int = Field(default=1, ge=1)
+    embedding_size: int | None = Field(default=None, ge=1)
     tied: bool = False
-    deep_output: int = Field(0, ge=0)
+    deep_output: int = Field(default=0, ge=0)
     residual: bool = False
-    transition_depth: int = Field(1, ge=1)
-    dropout: float = Field(0.0, ge=0, lt=1)
-    recurrent_dropout: float = Field(0.0, ge=0, lt=1)
-    zoneout: float = Field(0.0, ge=0, lt=1)
-    weight_drop: float = Field(0.0, ge=0, lt=1)
-    hidden_clip: float | None = Field(None, gt=0)
-    spectral_bound: float | None = Field(None, gt=0)
+    transition_depth: int = Field(default=1, ge=1)
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    recurrent_dropout: float = Field(default=0.0, ge=0, lt=1)
+    zoneout: float = Field(default=0.0, ge=0, lt=1)
+    weight_drop: float = Field(default=0.0, ge=0, lt=1)
+    hidden_clip: float | None = Field(default=None, gt=0)
+    spectral_bound: float | None = Field(default=None, gt=0)
     adaptive_cutoffs: tuple[int, ...] = ()
     backend: Literal["auto", "reference", "vendor"] = "auto"
     vectors: str | None = None
@@ -128,7 +147,7 @@ class LanguageTraining(TrainSettings):
         random_bptt: Whether the length of each chunk is drawn anew, around ``bptt``.
     """
 
-    batch_size: int = Field(32, ge=1)
+    batch_size: int = Field(default=32, ge=1)
     bptt: int | tuple[int, int] = 100
     random_bptt: bool = False
 
@@ -138,8 +157,8 @@ class LanguageTraining(TrainSettings):
         """Turn ``bptt`` into the loop's k1 and k2."""
         if "k1" in values or "k2" in values:
             raise ConfigError(
-                f"{cls.__name__}: k1 and k2 must be given as one, got them apart. Write "
-                "bptt: [k1, k2]."
+                f"{cls.__name__}: k1 and k2 must be given as one, got them apart. "
+                "Write bptt: [k1, k2]."
             )
         bptt = values.get("bptt", 100)
         pair = bptt if isinstance(bptt, list | tuple) else (bptt, bptt)
@@ -169,13 +188,20 @@ class LanguageSettings(Settings):
 
     recurro: str = recurro.__version__
     task: Literal["lm", "by-class"] = "lm"
-    data: DataSettings = Field(default_factory=DataSettings)
-    model: ModelSettings = Field(default_factory=ModelSettings)
-    train: LanguageTraining = Field(default_factory=LanguageTraining)
+    data: DataSettings = DataSettings.model_validate({})
+    model: ModelSettings = ModelSettings.model_validate({})
+    train: LanguageTraining = LanguageTraining.model_validate({})
 
     def tree(self) -> Tree:
         """Plain values that give equal settings: ``LanguageSettings(**tree)``."""
         return self.model_dump(mode="json", exclude={"train": {"k1", "k2"}})
+
+    def with_files(
+        self, files: tuple[str, ...], valid: tuple[str, ...]
+    ) -> LanguageSettings:
+        """The same settings with the files that are read, for the record."""
+        data = self.data.model_copy(update={"files": files, "valid": valid})
+        return self.model_copy(update={"data": data})
 
     def arguments(self, cell: Cell | None = None) -> Tree:
         """The arguments of ``LanguageModel``.
@@ -193,6 +219,14 @@ class LanguageSettings(Settings):
             **self.train.model_dump(exclude={"k1", "k2"}),
             "cell": build_cell(self.model.cell, cell),
         }
+
+
+SECTIONS: dict[str, type[Settings]] = {
+    "data": DataSettings,
+    "model": ModelSettings,
+    "train": LanguageTraining,
+}
+"""The sections of ``config.yaml`` by name."""
 
 
 def cell_tree(cell: Cell) -> Tree:

@@ -1,0 +1,8 @@
+"""Tasks: what a person trains, judges and uses, with the verbs of scikit-learn."""
+
+from __future__ import annotations
+
+from recurro.tasks.config import LanguageSettings
+from recurro.tasks.language_model import LanguageModel
+
+__all__ = ["LanguageModel", "LanguageSettings"]

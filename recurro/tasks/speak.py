@@ -1,0 +1,107 @@
+"""Text out of a model: a prompt in symbols, and the symbols that follow in letters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain
+
+import torch
+
+from recurro.data import Tokenizer
+from recurro.errors import ArgumentError, VocabularyError
+from recurro.generate import beam_search, sample
+from recurro.types import Stepper
+
+__all__ = ["Manner", "speak"]
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How the next symbol is chosen; ``LanguageModel.stream`` says what each means."""
+
+    temperature: float = 1.0
+    top_k: int | None = None
+    top_p: float | None = None
+    beam_size: int | None = None
+    seed: int | None = None
+
+
+def speak(
+    stepper: Stepper,
+    tokenizer: Tokenizer,
+    prompt: str,
+    length: int,
+    manner: Manner,
+    device: torch.device,
+) -> Iterator[str]:
+    """Begin with a prompt and go on, piece by piece.
+
+    What stands before the text is the end of a line; a model that knows none begins
+    with a symbol drawn at random.
+
+    Args:
+        stepper: The model.
+        tokenizer: Its vocabulary.
+        prompt: What the text begins with; may be empty.
+        length: Symbols to add at most.
+        manner: How they are chosen.
+        device: Where the model is.
+
+    Raises:
+        ArgumentError: If an argument is out of its range.
+        VocabularyError: If the prompt holds symbols outside the vocabulary.
+    """
+    if manner.beam_size is not None and manner.top_k is not None:
+        raise ArgumentError(
+            "generate: a beam search draws nothing, got beam_size and top_k. Leave one "
+            "of them out."
+        )
+    generator = torch.Generator()
+    if manner.seed is None:
+        generator.seed()
+    else:
+        generator.manual_seed(manner.seed)
+    said = _read(tokenizer, prompt)
+    before = _before(tokenizer)
+    if not (before or said):
+        said = [int(torch.randint(tokenizer.size, (), generator=generator))]
+    ids = torch.tensor([*before, *said], device=device)
+    stop = tokenizer.eos_id if tokenizer.lines else None
+    following: Iterable[int]
+    if manner.beam_size is None:
+        following = sample(
+            stepper,
+            ids,
+            length,
+            temperature=manner.temperature,
+            top_k=manner.top_k,
+            top_p=manner.top_p,
+            generator=generator,
+            stop=stop,
+        )
+    else:
+        found = beam_search(
+            stepper, ids[:, None], length, beam_size=manner.beam_size, stop=stop
+        )
+        following = found[0][0].ids
+    return tokenizer.pieces(chain(said, following))
+
+
+def _read(tokenizer: Tokenizer, prompt: str) -> list[int]:
+    """The ids of a prompt, all of whose symbols must be known."""
+    missing = tokenizer.missing(prompt)
+    if missing:
+        names = ", ".join(map(repr, missing[:5])) + (", ..." if missing[5:] else "")
+        raise VocabularyError(
+            f"prompt: every symbol must be in the vocabulary, got {names}. Leave "
+            f"{'it' if len(missing) == 1 else 'them'} out."
+        )
+    return tokenizer.encode(prompt).tolist()
+
+
+def _before(tokenizer: Tokenizer) -> list[int]:
+    """The end of the line before a text, where the vocabulary has it."""
+    if tokenizer.eos_id is not None:
+        return [tokenizer.eos_id]
+    return [] if tokenizer.missing("\n") else tokenizer.encode("\n").tolist()
