@@ -22,6 +22,7 @@ _HOME = {
     "GRU": "recurro.cells",
     "HiddenClip": "recurro.engine",
     "LSTM": "recurro.cells",
+    "LanguageModel": "recurro.tasks",
     "LayerNormLSTM": "recurro.cells",
     "Leaky": "recurro.cells",
     "Linear": "recurro.cells",
