@@ -47,6 +47,8 @@ def main(steps: int | None = None, settings: Settings = Settings()) -> None:
     for temperature in [0.5, 0.8, 1.0]:
         print(f"\ntemperature {temperature}:")
         print(model.generate("ROMEO:\n", 300, temperature=temperature, seed=0))
+    print("\nthe likeliest, by beam search:")
+    print(model.generate("ROMEO:\n", 60, beam_size=4))
 
 
 if __name__ == "__main__":

@@ -48,7 +48,6 @@ def main(steps: int | None = None, settings: Settings = Settings()) -> None:
     for seed in range(10):
         title = model.generate("The", length=20, temperature=0.8, seed=seed)
         print(f"  {title.strip()}")
-    print(f"likeliest: {model.generate('The', length=20, beam_size=5).strip()}")
 
 
 if __name__ == "__main__":
