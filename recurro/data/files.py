@@ -41,12 +41,15 @@ def find_files(paths: Paths) -> list[Path]:
     """
     if isinstance(paths, str | Path):
         paths = [paths]
-    if not paths:
-        raise DataError("read: needs at least one file, got an empty list of paths.")
+    if not paths or "" in paths:
+        raise DataError("read: needs the path of a file, got none. Name a file.")
     try:
         return [file for path in paths for file in _expand(Path(path))]
     except OSError as error:  # a name too long, a folder that may not be entered
-        raise DataError(f"read: {error}. Check the path.") from error
+        raise DataError(
+            f"read: '{str(error.filename)[:80]}' cannot be used as a path: "
+            f"{error.strerror}. Check the path."
+        ) from error
 
 
 def _expand(path: Path) -> list[Path]:
