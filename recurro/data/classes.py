@@ -96,7 +96,7 @@ def _read_folder(
     folder: Path, encoding: str, text_filter: TextFilter | None
 ) -> Iterator[tuple[str, str]]:
     """The class and the text of each line of the files of a folder."""
-    files = sorted(file for file in folder.glob("*.txt") if file.is_file())
+    files = sorted(file for file in folder.glob("[!.]*.txt") if file.is_file())
     if not files:
         raise DataError(
             f"read_classes: folder '{folder}' must hold a file <Class>.txt for each "
