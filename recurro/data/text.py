@@ -343,7 +343,8 @@ def _undecodable(
         mark = stream.read(2)
         stream.seek(offset)
         found = stream.read(1)
-    if mark in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+    marks = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+    if mark in marks and not codecs.lookup(encoding).name.startswith("utf-16"):
         hint = "utf-16, as its first two bytes say"
     what = f"0x{found.hex()}" if found else "the end of the file"
     return DataError(
