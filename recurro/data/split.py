@@ -56,4 +56,4 @@ def tail_start(count: int, fraction: float) -> int:
         raise ArgumentError(
             f"tail_start: fraction must be in [0, 1), got {fraction}. Hold out less."
         )
-    return int((1 - fraction) * count)
+    return int(round((1 - fraction) * count, 6))  # (1 - 0.9) * 10 is 1, not 0.999...
