@@ -181,13 +181,15 @@ class Tokenizer(ABC):
             VocabularyError: If an id is out of range.
         """
 
-    def decode(self, ids: Iterable[int]) -> str:
+    def decode(self, ids: Iterable[int] | np.ndarray) -> str:
         """Turn ids into text; ``decode(encode(text))`` is the text.
 
         (For words: the text with white space made one space or newline. Unknown symbols
         come back as the unknown symbol, bytes that are no UTF-8 as U+FFFD.)
         """
-        return "".join(self.pieces(np.asarray(ids).ravel().tolist()))
+        return "".join(
+            self.pieces(ids.tolist() if isinstance(ids, np.ndarray) else ids)
+        )
 
     def encode_blocks(self, blocks: Iterable[str]) -> Iterator[Encoded]:
         """Encode a text that comes in blocks, as if it came in one.
