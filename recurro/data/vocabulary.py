@@ -128,6 +128,7 @@ def count_words(blocks: Iterable[str]) -> Counter[str]:
     """Count what stands between white space in a text that comes in blocks."""
     counts: Counter[str] = Counter()
     for block in recut(blocks):
+        utf8(block)
         counts.update(block.split())
     return counts
 
@@ -223,8 +224,8 @@ def read_content(text: str, name: str) -> dict[str, Any]:
         )
     if wrong := _wrong_part(content):
         raise DataError(
-            f"vocabulary: {name} must be as it was saved, but its {wrong} is damaged. "
-            "Take it from a copy, or train anew."
+            f"vocabulary: {name} must be as it was saved, but its part {wrong!r} is "
+            "damaged. Take it from a copy, or train anew."
         )
     content["symbols"] = tuple(content["symbols"])
     if content["kind"] == "bpe":
@@ -262,7 +263,8 @@ def _may_be_symbols(symbols: object, content: dict[str, Any]) -> bool:
         return signs <= set(symbols) and set("".join(symbols)) <= signs
     if kind == "char" and any(len(symbol) != 1 for symbol in symbols):
         return False
-    return set(special_symbols(str(kind), lines is True, unknown)) <= set(symbols)
+    special = special_symbols(str(kind), lines is True, str(unknown))
+    return set(special) <= set(symbols)
 
 
 def _is_merge(merge: object) -> bool:
