@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from recurro.tasks.by_class import ClassLanguageModel
 from recurro.tasks.config import LanguageSettings
 from recurro.tasks.language_model import LanguageModel
 
-__all__ = ["LanguageModel", "LanguageSettings"]
+__all__ = ["ClassLanguageModel", "LanguageModel", "LanguageSettings"]

@@ -176,6 +176,7 @@ class LanguageSettings(Settings):
     Attributes:
         recurro: The version that wrote them.
         task: ``lm``, or ``by-class`` for a model of P(text | class).
+        separate: Of ``by-class``, whether each class has a network of its own.
         data: What is read.
         model: What the network is made of.
         train: How it is trained.
@@ -188,6 +189,7 @@ class LanguageSettings(Settings):
 
     recurro: str = recurro.__version__
     task: Literal["lm", "by-class"] = "lm"
+    separate: bool = False
     data: DataSettings = DataSettings.model_validate({})
     model: ModelSettings = ModelSettings.model_validate({})
     train: LanguageTraining = LanguageTraining.model_validate({})

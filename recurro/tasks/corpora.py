@@ -9,10 +9,14 @@ from itertools import islice
 from pathlib import Path
 from typing import TypeAlias
 
+import numpy as np
+
 from recurro.data import (
     Corpus,
+    LabelledItems,
     TextFilter,
     Tokenizer,
+    atomic_write,
     build_corpus,
     count_text,
     cut_text,
@@ -23,8 +27,9 @@ from recurro.data import (
     tail_start,
 )
 from recurro.data.text import Progress
-from recurro.errors import ArgumentError
+from recurro.errors import ArgumentError, DataError
 from recurro.tasks.config import DataSettings
+from recurro.tasks.language_task import Part
 
 __all__ = [
     "Corpora",
@@ -32,8 +37,11 @@ __all__ = [
     "blocks_of",
     "build_corpora",
     "corpus_of",
+    "labelled_corpora",
     "open_corpora",
+    "open_labelled",
     "paths_of",
+    "text_filter",
 ]
 
 Text: TypeAlias = str | Path | Sequence[str] | Sequence[Path]
@@ -58,6 +66,13 @@ class Corpora:
     valid: Corpus
 
 
+def text_filter(settings: DataSettings) -> TextFilter:
+    """What is done to each character before anything else sees it."""
+    return TextFilter(
+        settings.lower, settings.strip_accents, settings.drop_control, settings.alphabet
+    )
+
+
 def blocks_of(
     text: Text, settings: DataSettings, progress: Progress | None = None
 ) -> Blocks:
@@ -76,10 +91,8 @@ def blocks_of(
         >>> list(blocks_of("Ann\nBob", DataSettings(lines=True, lower=True))())
         ['ann', 'bob']
     """
-    chosen = TextFilter(
-        settings.lower, settings.strip_accents, settings.drop_control, settings.alphabet
-    )
-    text_filter = None if chosen == TextFilter() else chosen
+    chosen = text_filter(settings)
+    given = None if chosen == TextFilter() else chosen
     if isinstance(text, Path):
         text = [text]
     if isinstance(text, str):
@@ -89,7 +102,7 @@ def blocks_of(
         read = read_lines if settings.lines else read_text
         encoding = settings.encoding
         return lambda: read(
-            paths, encoding=encoding, text_filter=text_filter, progress=progress
+            paths, encoding=encoding, text_filter=given, progress=progress
         )
     items = [item for item in text if isinstance(item, str)]
     if len(items) != len(text) or not settings.lines:
@@ -171,6 +184,72 @@ def build_corpora(
     )
 
 
+def labelled_corpora(
+    data: LabelledItems, settings: DataSettings, folder: Path | None = None
+) -> tuple[Tokenizer, Part, Part]:
+    """Learn the vocabulary of items with classes; their parts for training and choices.
+
+    A character model takes an unknown symbol for U+FFFD unless told otherwise, so that
+    one strange letter is no reason not to name a class.
+
+    Args:
+        data: Items with their classes.
+        settings: How they are filtered and cut.
+        folder: Where ids and labels go; ``None`` keeps them in memory.
+    """
+    held = np.fromiter(map(is_test, data.items), bool, len(data.items))
+    if not held.any():
+        held = np.fromiter((is_test(i + "\n") for i in data.items), bool, len(held))
+    if held.all() or not held.any():
+        warnings.warn(
+            "There are too few items to hold some out: choices are made on those that "
+            "are trained on.",
+            stacklevel=2,
+        )
+        train = valid = data
+    else:
+        train, valid = data.select(~held), data.select(held)
+    unknown = settings.unknown or ("replace" if settings.tokens == "char" else None)
+    tokenizer = Tokenizer.fit(
+        train.items,
+        settings.tokens,
+        lines=True,
+        min_count=settings.min_count,
+        max_size=settings.max_size,
+        unknown=unknown,
+    )
+    parts = []
+    for name, items in (("train", train), ("valid", valid)):
+        path = None if folder is None else folder / f"{name}.ids"
+        corpus = build_corpus(items.items, tokenizer, path)
+        if folder is not None:
+            with atomic_write(folder / f"{name}.npy") as file:
+                np.save(file, items.labels, allow_pickle=False)
+        parts.append(Part(corpus, True, items.labels))
+    return tokenizer, parts[0], parts[1]
+
+
+def open_labelled(folder: Path, tokenizer: Tokenizer) -> tuple[Part, Part]:
+    """The parts that ``labelled_corpora`` left in a folder.
+
+    Raises:
+        DataError: If a file is missing, was changed or belongs to another vocabulary.
+    """
+    parts = []
+    for name in ("train", "valid"):
+        corpus = Corpus.open(folder / f"{name}.ids", tokenizer)
+        path = folder / f"{name}.npy"
+        try:
+            labels = np.load(path, allow_pickle=False)
+        except (OSError, ValueError) as error:
+            raise DataError(
+                f"'{path}' must hold the classes of the items, got: {error}. Train "
+                "anew in another folder."
+            ) from None
+        parts.append(Part(corpus, True, labels))
+    return parts[0], parts[1]
+
+
 def open_corpora(folder: Path, tokenizer: Tokenizer) -> Corpora:
     """The corpora that ``build_corpora`` left in a folder.
 
@@ -194,12 +273,18 @@ def corpus_of(text: Text, tokenizer: Tokenizer, settings: DataSettings) -> Corpu
 def hold_out(everything: Blocks, settings: DataSettings) -> tuple[Blocks, Blocks]:
     """Split a text into a training part and one held out for choices.
 
-    Of a text too short for that, both parts are the whole, and a warning says so.
+    Of a running text the end is held out, in whole lines for words. Of lines, those
+    that the hash of every split calls test; where there are none, as in the training
+    part of such a split, those whose hash with a newline does. Of a text too short for
+    that, both parts are the whole, and a warning says so.
     """
-    parts = _split(everything, settings)
-    held = "".join(islice(parts[1](), 2))
-    if len(held) > 1:
-        return parts
+    if not settings.lines:
+        rules = [_tail(everything, settings)]
+    else:
+        rules = [_by_hash(everything, end) for end in ("", "\n")]
+    for train, held in rules:
+        if len("".join(islice(held(), 2))) > 1 and any(train()):
+            return train, held
     warnings.warn(
         "The text is too short to hold a part of it out: choices are made on the text "
         "that is trained on.",
@@ -208,13 +293,14 @@ def hold_out(everything: Blocks, settings: DataSettings) -> tuple[Blocks, Blocks
     return everything, everything
 
 
-def _split(everything: Blocks, settings: DataSettings) -> tuple[Blocks, Blocks]:
-    """The two parts, of which either may be empty."""
-    if settings.lines:
-        return (
-            lambda: (item for item in everything() if not is_test(item)),
-            lambda: (item for item in everything() if is_test(item)),
-        )
+def _by_hash(everything: Blocks, end: str) -> tuple[Blocks, Blocks]:
+    return (
+        lambda: (item for item in everything() if not is_test(item + end)),
+        lambda: (item for item in everything() if is_test(item + end)),
+    )
+
+
+def _tail(everything: Blocks, settings: DataSettings) -> tuple[Blocks, Blocks]:
     lines = settings.tokens == "word"  # never in the middle of a word
     count = count_text(everything(), lines=lines)
     start = tail_start(count, settings.held_out)

@@ -13,7 +13,6 @@ from sklearn.exceptions import NotFittedError
 from recurro.cells import LSTM, Cell
 from recurro.data import Tokenizer
 from recurro.data.text import Progress as Reading
-from recurro.errors import RunError
 from recurro.nn.language import LanguageNetwork
 from recurro.tasks.comparison import compare, read_comparison
 from recurro.tasks.config import (
@@ -401,12 +400,7 @@ class LanguageModel(BaseEstimator):
     def _open(
         cls, path: Path | str, cell: Cell | None
     ) -> tuple[Self, RunFolder, LanguageSettings, Tokenizer]:
-        run, settings, tokenizer = read_run(path)
-        if settings.task != "lm":
-            raise RunError(
-                f"{run.path}: must be the run of a model of text, got one that tells "
-                "classes apart. Use ClassLanguageModel."
-            )
+        run, settings, tokenizer = read_run(path, "lm")
         model = cls(**settings.arguments(cell), out=run.path)
         model.run_ = run
         return model, run, settings, tokenizer

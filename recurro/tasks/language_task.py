@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -23,13 +24,14 @@ from recurro.data import (
 from recurro.nn.language import LanguageNetwork
 from recurro.tasks.config import LanguageTraining
 from recurro.train import current_shard, sum_over_ranks
-from recurro.types import Batch, Shard
+from recurro.types import Batch, Shard, State
 
 __all__ = [
     "LanguageTask",
     "Part",
     "figures",
     "line_losses",
+    "log_likelihoods",
     "sum_by_line",
     "token_losses",
     "total_loss",
@@ -73,6 +75,18 @@ class _Sized:
         return self.length
 
 
+class LineNetwork(Protocol):
+    """A network that tells the loss of each token."""
+
+    def parameters(self) -> Iterator[torch.nn.Parameter]:
+        """Its parameters."""
+        ...
+
+    def losses(self, batch: Batch, state: State = None) -> tuple[torch.Tensor, State]:
+        """-log P of each target, 0 where there is none, and the new state."""
+        ...
+
+
 class LanguageTask:
     """Learn P(next token | tokens before) from a corpus; a ``Task``.
 
@@ -90,12 +104,12 @@ class LanguageTask:
 
     def __init__(
         self,
-        network: LanguageNetwork,
+        network: torch.nn.Module,
         train: Part,
         valid: Part,
         settings: LanguageTraining,
     ) -> None:
-        self.network: torch.nn.Module = network
+        self.network = network
         self.train, self.valid = train, valid
         self.settings = settings
         self.batch_size, self.chunk = settings.batch_size, min(settings.k1, settings.k2)
@@ -204,7 +218,7 @@ def token_losses(network: LanguageNetwork, corpus: Corpus) -> np.ndarray:
 
 @torch.no_grad()
 def line_losses(
-    network: LanguageNetwork, part: Part, *, batch_size: int = 64
+    network: LineNetwork, part: Part, *, batch_size: int = 256
 ) -> np.ndarray:
     """-log P of each line, its end included, ``(lines,)``."""
     device = next(network.parameters()).device
@@ -214,6 +228,22 @@ def line_losses(
         batch = line_batch(part.corpus, rows, part.labels).to(device)
         losses[rows] = network.losses(batch)[0].double().sum(0).cpu().numpy()
     return losses
+
+
+def log_likelihoods(network: LineNetwork, corpus: Corpus, classes: int) -> np.ndarray:
+    """Log P(line | class) of each line, its end included, ``(lines, classes)``.
+
+    Args:
+        network: A network with a condition.
+        corpus: The lines.
+        classes: How many classes there are.
+    """
+    lines = len(corpus.starts) - 1
+    losses = [
+        line_losses(network, Part(corpus, True, np.full(lines, c, np.int64)))
+        for c in range(classes)
+    ]
+    return -np.stack(losses, axis=1)
 
 
 def sum_by_line(losses: np.ndarray, corpus: Corpus, tokenizer: Tokenizer) -> np.ndarray:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from recurro.cells import Cell
 from recurro.data import Tokenizer
@@ -14,9 +16,15 @@ from recurro.nn import Recurrent
 from recurro.nn.language import LanguageNetwork, NetworkStepper
 from recurro.tasks.config import ModelSettings
 from recurro.train import RunFolder
-from recurro.types import Int, State, Stepper
+from recurro.types import Batch, Float, Int, State, Stepper
 
-__all__ = ["build_network", "load_weights", "stepper"]
+__all__ = [
+    "Network",
+    "NetworkPerClass",
+    "build_network",
+    "load_weights",
+    "stepper",
+]
 
 
 def build_network(
@@ -79,7 +87,56 @@ def _build(
     )
 
 
-def load_weights(network: LanguageNetwork, run: RunFolder) -> None:
+class NetworkPerClass(nn.Module):
+    """A network for each class; rows of a batch go to that of their class.
+
+    Args:
+        networks: One for each class, in the order of the class ids.
+    """
+
+    def __init__(self, networks: Iterable[LanguageNetwork]) -> None:
+        super().__init__()
+        self.networks = nn.ModuleList(networks)
+
+    def forward(self, batch: Batch, state: State = None) -> tuple[Tensor, int, State]:
+        """The sum of the losses in nats, the number of targets, and no state."""
+        found = [net(part) for _, net, part in self._parts(batch)]
+        loss = torch.stack([part[0] for part in found]).sum()
+        return loss, sum(part[1] for part in found), None
+
+    def losses(
+        self, batch: Batch, state: State = None
+    ) -> tuple[Float[Tensor, "time batch"], State]:
+        """-log P of each target, 0 where there is none, and no state."""
+        losses = torch.zeros(batch.targets.shape, device=batch.targets.device)
+        for rows, network, part in self._parts(batch):
+            losses[:, rows] = network.losses(part)[0].float()
+        return losses, None
+
+    def _parts(self, batch: Batch) -> Iterator[tuple[Tensor, LanguageNetwork, Batch]]:
+        """The rows of each class in a batch of lines, and the network they go to."""
+        assert batch.condition is not None
+        assert batch.lengths is not None
+        for c in batch.condition.unique().tolist():
+            rows = (batch.condition == c).nonzero().squeeze(1)
+            part = Batch(
+                batch.inputs[:, rows], batch.targets[:, rows], batch.lengths[rows]
+            )
+            network = self.networks[c]
+            assert isinstance(network, LanguageNetwork)
+            yield rows, network, part
+
+    def constrain(self) -> None:
+        """Hold the recurrent matrices under their spectral bound, if they have one."""
+        for network in self.networks:
+            assert isinstance(network, LanguageNetwork)
+            network.constrain()
+
+
+Network: TypeAlias = LanguageNetwork | NetworkPerClass
+
+
+def load_weights(network: Network, run: RunFolder) -> None:
     """Read the weights of a run into a network.
 
     Raises:
@@ -97,7 +154,7 @@ def load_weights(network: LanguageNetwork, run: RunFolder) -> None:
 
 
 def stepper(
-    network: LanguageNetwork, tokenizer: Tokenizer, condition: int | None = None
+    network: Network, tokenizer: Tokenizer, condition: int | None = None
 ) -> Stepper:
     """The network as a decoder sees it; the unknown symbol is never said.
 
@@ -106,6 +163,10 @@ def stepper(
         tokenizer: Its vocabulary.
         condition: The class of the text, or ``None``.
     """
+    if isinstance(network, NetworkPerClass):
+        chosen = network.networks[condition or 0]
+        assert isinstance(chosen, LanguageNetwork)
+        network, condition = chosen, None
     plain = NetworkStepper(network, condition)
     return plain if tokenizer.unk_id is None else _Without(plain, tokenizer.unk_id)
 

@@ -6,15 +6,24 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from recurro.data import Tokenizer
 from recurro.errors import RunError
 from recurro.tasks.config import LanguageSettings
 from recurro.train import RunFolder
 
-__all__ = ["begin_run", "draft_folder", "read_run"]
+__all__ = [
+    "begin_run",
+    "draft_folder",
+    "read_classes_of",
+    "read_run",
+    "state_folder",
+    "task_of",
+]
 
 VOCABULARY = "vocabulary.json"
+CLASSES = "classes.json"
 
 
 @contextmanager
@@ -49,6 +58,7 @@ def begin_run(
     tokenizer: Tokenizer,
     *,
     overwrite: bool = False,
+    classes: dict[str, int] | None = None,
 ) -> RunFolder:
     """Make a run folder with its settings, its vocabulary and the drafted files.
 
@@ -58,6 +68,7 @@ def begin_run(
         settings: Written to ``config.yaml``, last.
         tokenizer: Written to ``vocabulary.json``.
         overwrite: Whether a run that is there may be deleted.
+        classes: How many training items each class has, where there are classes.
 
     Raises:
         RunError: If the folder holds another run, or cannot be written.
@@ -68,26 +79,75 @@ def begin_run(
         for file in draft.iterdir():
             file.replace(state_folder(run) / file.name)
     run.write_text(VOCABULARY, tokenizer.to_json(), sealed=True)
+    if classes is not None:
+        run.write_json(CLASSES, dict(classes), sealed=True)
     run.write_config(settings.tree())
     return run
 
 
-def read_run(path: Path | str) -> tuple[RunFolder, LanguageSettings, Tokenizer]:
-    """Open a run folder; its settings and vocabulary are checked.
+def task_of(path: Path | str) -> str:
+    """The task of a run: ``lm`` or ``by-class``.
 
     Raises:
-        RunError: If it is no run, incomplete, changed, or from a newer version.
+        RunError: If it is no run, incomplete, changed, from a newer version or of a
+            task that is not one of language.
     """
+    return _open(path)[2]
+
+
+def read_run(
+    path: Path | str, task: str
+) -> tuple[RunFolder, LanguageSettings, Tokenizer]:
+    """Open a run folder; its settings and vocabulary are checked.
+
+    Args:
+        path: The folder.
+        task: The task it must be of, ``lm`` or ``by-class``.
+
+    Raises:
+        RunError: If it is no run, incomplete, changed, from a newer version or of
+            another task.
+    """
+    run, tree, found = _open(path)
+    if found != task:
+        other = {"lm": "LanguageModel", "by-class": "ClassLanguageModel"}[found]
+        raise RunError(
+            f"{run.path}: must be a run of task {task!r}, got one of {found!r}. "
+            f"Open it with {other}."
+        )
+    tokenizer = Tokenizer.load(run.path / VOCABULARY)
+    return run, LanguageSettings(**tree), tokenizer
+
+
+def _open(path: Path | str) -> tuple[RunFolder, dict[str, Any], str]:
     run = RunFolder.open(path)
     tree = run.read_config()
-    if not isinstance(tree, dict) or tree.get("task") not in ("lm", "by-class"):
-        task = tree.get("task") if isinstance(tree, dict) else None
+    task = tree.get("task") if isinstance(tree, dict) else None
+    if task not in ("lm", "by-class"):
         raise RunError(
             f"{run.path}: must be the run of a language model, got one of task "
             f"{task!r}. Name another run."
         )
-    tokenizer = Tokenizer.load(run.path / VOCABULARY)
-    return run, LanguageSettings(**tree), tokenizer
+    return run, tree, task
+
+
+def read_classes_of(run: RunFolder) -> dict[str, int]:
+    """How many training items each class of a run has.
+
+    Raises:
+        RunError: If the file is missing or damaged.
+    """
+    counts = run.read_json(CLASSES)
+    if not (
+        isinstance(counts, dict)
+        and len(counts) > 1
+        and all(isinstance(n, int) and n > 0 for n in counts.values())
+    ):
+        raise RunError(
+            f"{run.path / CLASSES}: must give the items of each class, got something "
+            "else. Put it back from a copy."
+        )
+    return counts
 
 
 def state_folder(run: RunFolder) -> Path:
