@@ -110,7 +110,8 @@ def _vector(
 ) -> np.ndarray:
     """The numbers of one row, checked."""
     try:
-        vector = np.array(numbers, np.float32)
+        with np.errstate(over="ignore"):  # becomes infinite and is refused below
+            vector = np.array(numbers, np.float64).astype(np.float32)
     except ValueError:
         vector = np.empty(0)
     if len(vector) != length or not np.isfinite(vector).all():
