@@ -53,7 +53,8 @@ def obstacle(request: Request, kernel: str | None) -> str | None:
         return f"PyTorch has no kernel for {type(request.cell).__name__}"
     if torch.compiler.is_compiling():
         return "torch.compile cannot trace PyTorch's kernels"
-    if torch._C._functorch.peek_interpreter_stack() is not None:
+    functorch = torch._C._functorch  # pyright: ignore[reportAttributeAccessIssue]
+    if functorch.peek_interpreter_stack() is not None:
         return "PyTorch's kernels have no rules for torch.func"
     if request.clip is not None:
         return "PyTorch's kernels cannot clip the gradient by the state"
