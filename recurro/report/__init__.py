@@ -1,0 +1,17 @@
+"""What a person sees of a run: a table of models, and one page with everything."""
+
+from __future__ import annotations
+
+from recurro.report.content import Report, Sample, read_report
+from recurro.report.html import report_html, write_report
+from recurro.report.table import baseline_table, rich_table
+
+__all__ = [
+    "Report",
+    "Sample",
+    "baseline_table",
+    "read_report",
+    "report_html",
+    "rich_table",
+    "write_report",
+]

@@ -1,0 +1,82 @@
+"""What a report tells, gathered from a run folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from recurro.report.table import Rows
+from recurro.train import RunFolder
+
+__all__ = ["Report", "Sample", "read_report"]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A text that the model wrote.
+
+    Attributes:
+        title: How it was drawn, such as "temperature 0.8".
+        text: The text, whatever it holds.
+    """
+
+    title: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that the page shows; what is empty is left out of it.
+
+    Attributes:
+        title: The heading.
+        metrics: The records of ``metrics.jsonl``: ``kind`` (train, validation or
+            explosion), ``step``, ``seconds`` and figures; the first figure of a
+            validation is the one that rules.
+        rows: The models side by side, that of the run last.
+        samples: Texts that the model wrote.
+        config: Settings, sections within sections.
+        environment: Versions and machine.
+    """
+
+    title: str
+    metrics: Sequence[Mapping[str, Any]] = ()
+    rows: Rows = ()
+    samples: Sequence[Sample] = ()
+    config: Mapping[str, Any] | None = None
+    environment: Mapping[str, Any] | None = None
+
+
+def read_report(run: str | Path) -> Report:
+    """Gather a report from the files of a run folder, as far as they are there.
+
+    Args:
+        run: The folder, with ``config.yaml``, ``env.json`` and, once they are
+            written, ``metrics.jsonl``, ``baselines.json`` (a list of rows) and
+            ``samples.json`` (a list of title and text).
+
+    Raises:
+        RunError: If there is no run, or a file was changed or damaged.
+
+    Example:
+        >>> import tempfile
+        >>> folder = RunFolder.create(Path(tempfile.mkdtemp()) / "names")
+        >>> folder.write_config({"task": "lm"})
+        >>> read_report(folder.path).title
+        'names'
+    """
+    folder = RunFolder.open(run)
+    has = {item.name for item in folder.path.iterdir()}
+    samples: Any = folder.read_json("samples.json") if "samples.json" in has else []
+    rows: Any = folder.read_json("baselines.json") if "baselines.json" in has else []
+    environment: Any = folder.read_json("env.json") if "env.json" in has else None
+    return Report(
+        title=folder.path.resolve().name,
+        metrics=folder.read_metrics() if "metrics.jsonl" in has else [],
+        rows=rows,
+        samples=[Sample(**sample) for sample in samples],
+        config=folder.read_config() if "config.yaml" in has else None,
+        environment=environment,
+    )
