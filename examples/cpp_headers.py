@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from recurro import LSTM, LanguageModel
+from recurro import LSTM, LanguageModel, baseline_table
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,7 @@ def main(steps: int | None = None, settings: Settings = Settings()) -> None:
     )
     headers = Path(torch.__file__).parent / settings.folder
     model.fit(sorted(headers.glob(settings.pattern)))
-    for row in model.baselines_:
-        print(f"{row['name']:12} {row['bits_per_char']:.3f} bits per character")
+    print(baseline_table(model.baselines_))
 
     print("\nperplexity of C++, of Python and of prose:")
     for text in [

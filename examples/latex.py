@@ -10,7 +10,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from recurro import LSTM, LanguageModel
+from recurro import LSTM, LanguageModel, baseline_table
 
 HERE = Path(__file__).parent
 
@@ -37,8 +37,7 @@ def main(steps: int | None = None, settings: Settings = Settings()) -> None:
         max_steps=steps,
     )
     model.fit(list(settings.files))
-    for row in model.baselines_:
-        print(f"{row['name']:12} {row['nats_per_token']:.3f} nats per character")
+    print(baseline_table(model.baselines_))
 
     print()
     for piece in model.stream("\\section{", 400, temperature=0.6, seed=2):

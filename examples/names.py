@@ -10,7 +10,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from recurro import GRU, LanguageModel
+from recurro import GRU, LanguageModel, baseline_table
 
 HERE = Path(__file__).parent
 
@@ -40,8 +40,7 @@ def main(steps: int | None = None, settings: Settings = Settings()) -> None:
         max_steps=steps,
     )
     model.fit(settings.file)
-    for row in model.baselines_:
-        print(f"{row['name']:12} {row['nats_per_token']:.3f} nats per letter")
+    print(baseline_table(model.baselines_))
 
     print("\nnew names:")
     known = set(settings.file.read_text(encoding="utf-8").lower().split())

@@ -10,7 +10,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from recurro import LSTM, LanguageModel
+from recurro import LSTM, LanguageModel, baseline_table
 
 HERE = Path(__file__).parent
 
@@ -41,8 +41,7 @@ def main(steps: int | None = None, settings: Settings = Settings()) -> None:
         max_steps=steps,
     )
     model.fit(settings.file)
-    for row in model.baselines_:
-        print(f"{row['name']:12} {row['nats_per_token']:.3f} nats per character")
+    print(baseline_table(model.baselines_))
 
     for temperature in [0.5, 0.8, 1.0]:
         print(f"\ntemperature {temperature}:")

@@ -11,7 +11,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from recurro import GRU, LanguageModel
+from recurro import GRU, LanguageModel, baseline_table
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,7 @@ def main(steps: int | None = None, settings: Settings = Settings()) -> None:
             out=Path(folder) / "run",
         )
         model.fit(sorted(library.glob(settings.pattern)))
-        for row in model.baselines_:
-            print(f"{row['name']:12} {row['bits_per_char']:.3f} bits per character")
+        print(baseline_table(model.baselines_))
 
         # What stands in the run folder is all that is needed.
         print("\n" + ", ".join(sorted(path.name for path in model.run_.path.iterdir())))

@@ -10,7 +10,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from recurro import LSTM, LanguageModel
+from recurro import LSTM, LanguageModel, baseline_table
 
 HERE = Path(__file__).parent
 
@@ -41,8 +41,7 @@ def main(steps: int | None = None, settings: Settings = Settings()) -> None:
         max_steps=steps,
     )
     model.fit(settings.file)
-    for row in model.baselines_:
-        print(f"{row['name']:12} {row['bits_per_char']:.3f} bits per character")
+    print(baseline_table(model.baselines_))
 
     print("\nnew titles:")
     for seed in range(10):

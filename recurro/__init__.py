@@ -14,6 +14,7 @@ __version__ = "0.1.0"
 _HOME = {
     "Cell": "recurro.cells",
     "ChoGRU": "recurro.cells",
+    "ClassLanguageModel": "recurro.tasks",
     "ComplexDiagonal": "recurro.cells",
     "DeepTransition": "recurro.cells",
     "DiagonalLinear": "recurro.cells",
@@ -36,6 +37,7 @@ _HOME = {
     "RecurroError": "recurro.errors",
     "Residual": "recurro.cells",
     "Zoneout": "recurro.cells",
+    "baseline_table": "recurro.report",
 }
 """Where each public name lives."""
 
