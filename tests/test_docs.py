@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -110,7 +111,7 @@ def test_python_in_the_docs_runs(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("text.txt").write_text(tiny_text, encoding="utf-8")
-    Path("names.txt").write_text("anna\nbob\ncarl\ndora\n" * 20, encoding="utf-8")
+    shutil.copy(REPOSITORY / "examples" / "names.txt", "names.txt")
     namespace: dict[str, object] = {"__name__": "docs"}
     for code in blocks(page, "python"):
         exec(compile(code, name_of(page), "exec"), namespace)
