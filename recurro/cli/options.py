@@ -1,4 +1,4 @@
-"""Options that several commands share, spelled once."""
+"""Arguments and options that several commands share, spelled once."""
 
 from __future__ import annotations
 
@@ -8,7 +8,12 @@ from typing import Annotated
 import typer
 
 # Typer shows only the leaf of its tree of usage errors; what they share is above it.
-UsageError = typer.BadParameter.__mro__[2]
+UsageError: type[Exception] = typer.BadParameter.__mro__[2]
+
+TRAINING = "Training"
+TEXT = "Text"
+NETWORK = "Network"
+RUN = "Run"
 
 RunFolder = Annotated[
     Path, typer.Argument(metavar="RUN", help="The folder of a run.", show_default=False)
@@ -19,20 +24,35 @@ Out = Annotated[
         "--out",
         "-o",
         metavar="RUN",
-        help="Folder of the new run.  [dim]\\[default: runs/NAME-…][/dim]",
+        help="Folder of the new run. [dim]\\[default: runs/NAME-1, -2, ...][/dim]",
         show_default=False,
+        rich_help_panel=RUN,
     ),
 ]
 Overwrite = Annotated[
-    bool, typer.Option("--overwrite", help="Replace the run that --out already holds.")
+    bool,
+    typer.Option(
+        "--overwrite", help="Replace the run that --out holds.", rich_help_panel=RUN
+    ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print figures as JSON.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
-Device = Annotated[
-    str | None,
-    typer.Option("--device", metavar="NAME", help="Where to compute: auto, cpu, cuda."),
+Json = Annotated[
+    bool, typer.Option("--json", help="Print the figures as JSON.", rich_help_panel=RUN)
+]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Show no progress.", rich_help_panel=RUN)
 ]
 Threads = Annotated[
     int | None,
-    typer.Option("--threads", metavar="N", min=1, help="CPU threads to compute with."),
+    typer.Option(
+        "--threads",
+        metavar="N",
+        min=1,
+        help="CPU threads to compute with.",
+        show_default=False,
+        rich_help_panel=RUN,
+    ),
+]
+Seed = Annotated[
+    int | None,
+    typer.Option("--seed", metavar="N", min=0, help="Seed of what is random."),
 ]

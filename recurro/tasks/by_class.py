@@ -9,6 +9,7 @@ from typing import Self
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import NotFittedError
+from sklearn.metrics import f1_score
 
 from recurro.cells import Cell
 from recurro.data import LabelledItems, TextFilter, Tokenizer, build_corpus
@@ -102,7 +103,9 @@ class ClassLanguageModel(ClassifierMixin, BaseEstimator):
             ConfigError: If a setting is wrong.
             RunError: If the run folder holds another run or cannot be written.
         """
-        settings = self._settings(source)
+        settings = self.settings
+        record = settings.data.model_copy(update={"by_class": source})
+        settings = settings.model_copy(update={"data": record})
         data = self._read(items, np.asarray(labels), text_filter(settings.data))
         self.classes_ = np.array(data.classes)
         counts = np.bincount(data.labels, minlength=len(self.classes_))
@@ -150,7 +153,7 @@ class ClassLanguageModel(ClassifierMixin, BaseEstimator):
             VocabularyError: If a symbol is not in the vocabulary.
         """
         network = self._fitted()
-        chosen = text_filter(self._settings().data)
+        chosen = text_filter(self.settings.data)
         read = [chosen(item).strip() for item in items]
         if not all(read):
             raise DataError(
@@ -162,21 +165,73 @@ class ClassLanguageModel(ClassifierMixin, BaseEstimator):
         corpus = build_corpus(read, self.tokenizer_)
         return log_likelihoods(network, corpus, len(self.classes_))
 
+    def evaluate(self, items: Sequence[str], labels: Sequence[str]) -> dict[str, float]:
+        """How well the classes are named: accuracy, macro-averaged F1 and log loss.
+
+        The log loss is the mean of -log P(class | text) in nats.
+
+        Raises:
+            DataError: If a label is none of the classes.
+        """
+        ids = {name: c for c, name in enumerate(self.classes_)}
+        unknown = sorted(set(map(str, labels)) - ids.keys())
+        if unknown or len(labels) != len(items):
+            raise DataError(
+                f"evaluate: each item must be of a class among "
+                f"{', '.join(self.classes_)}, got {unknown[:3] or len(labels)}. Check "
+                "the labels."
+            )
+        chances = self.predict_log_proba(items)
+        truth = np.array([ids[str(label)] for label in labels])
+        named = chances.argmax(1)
+        return {
+            "accuracy": float((named == truth).mean()),
+            "macro_f1": float(f1_score(truth, named, average="macro")),
+            "log_loss": float(-chances[np.arange(len(truth)), truth].mean()),
+        }
+
     def generate(
         self,
         label: str,
         prompt: str = "",
         length: int = 500,
         *,
-        temperature: float = 1.0,
-        top_k: int | None = None,
-        top_p: float | None = None,
-        beam_size: int | None = None,
-        seed: int | None = None,
+        manner: Manner | None = None,
     ) -> str:
-        """A text of a class; see ``LanguageModel.stream`` for the arguments."""
-        manner = Manner(temperature, top_k, top_p, beam_size, seed)
-        return "".join(self._stream(label, prompt, length, manner))
+        """Write a text of a class; ``stream`` says how."""
+        return "".join(self.stream(label, prompt, length, manner=manner))
+
+    def stream(
+        self,
+        label: str,
+        prompt: str = "",
+        length: int = 500,
+        *,
+        manner: Manner | None = None,
+    ) -> Iterator[str]:
+        """Generate a text of a class piece by piece, the prompt first.
+
+        Args:
+            label: The class.
+            prompt: What the text begins with.
+            length: Symbols to add at most, up to the end of the line.
+            manner: How symbols are chosen.
+
+        Raises:
+            ArgumentError: If there is no such class, or an argument is out of range.
+            VocabularyError: If the prompt holds symbols outside the vocabulary.
+        """
+        network = self._fitted()
+        found = np.flatnonzero(self.classes_ == label)
+        if len(found) == 0:
+            raise ArgumentError(
+                f"generate: the class must be one of {', '.join(self.classes_)}, got "
+                f"{label!r}."
+            )
+        says = stepper(network, self.tokenizer_, int(found[0]))
+        device = next(network.parameters()).device
+        chosen = manner or Manner()
+        return speak(says, self.tokenizer_, prompt, length, chosen, device)
 
     def _read(
         self, items: Sequence[str], labels: np.ndarray, chosen: TextFilter
@@ -202,15 +257,21 @@ class ClassLanguageModel(ClassifierMixin, BaseEstimator):
     def _prototype(self) -> LanguageModel:
         return LanguageModel(lines=True) if self.model is None else self.model
 
-    def _settings(self, source: str | None = None) -> LanguageSettings:
+    @property
+    def settings(self) -> LanguageSettings:
+        """The settings of the model, checked.
+
+        Raises:
+            ArgumentError: If the model is one of running text.
+            ConfigError: If a setting is wrong.
+        """
         settings = self._prototype.settings
         if not settings.data.lines:
             raise ArgumentError(
                 "ClassLanguageModel: the model must read items, got one of running "
                 "text. Build it with lines=True."
             )
-        data = settings.data.model_copy(update={"by_class": source})
-        update = {"task": "by-class", "separate": self.separate, "data": data}
+        update = {"task": "by-class", "separate": self.separate}
         return settings.model_copy(update=update)
 
     def _network(self, settings: LanguageSettings, tokenizer: Tokenizer) -> Network:
@@ -278,20 +339,6 @@ class ClassLanguageModel(ClassifierMixin, BaseEstimator):
         numbers = np.array(list(counts.values()), float)
         model.log_prior_ = np.log(numbers / numbers.sum())
         return model, run, settings, tokenizer
-
-    def _stream(
-        self, label: str, prompt: str, length: int, manner: Manner
-    ) -> Iterator[str]:
-        network = self._fitted()
-        found = np.flatnonzero(self.classes_ == label)
-        if len(found) == 0:
-            raise ArgumentError(
-                f"generate: the class must be one of {', '.join(self.classes_)}, got "
-                f"{label!r}."
-            )
-        says = stepper(network, self.tokenizer_, int(found[0]))
-        device = next(network.parameters()).device
-        return speak(says, self.tokenizer_, prompt, length, manner, device)
 
     def _fitted(self) -> Network:
         if not hasattr(self, "network_"):

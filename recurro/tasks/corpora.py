@@ -38,6 +38,7 @@ __all__ = [
     "build_corpora",
     "corpus_of",
     "labelled_corpora",
+    "lines_of",
     "open_corpora",
     "open_labelled",
     "paths_of",
@@ -268,6 +269,21 @@ def corpus_of(text: Text, tokenizer: Tokenizer, settings: DataSettings) -> Corpu
         VocabularyError: If a symbol is not in the vocabulary.
     """
     return build_corpus(blocks_of(text, settings)(), tokenizer)
+
+
+def lines_of(text: Text, settings: DataSettings) -> list[str]:
+    r"""The lines of a text that are not blank, filtered and stripped.
+
+    Example:
+        >>> lines_of("Ann \n\nBob\n", DataSettings())
+        ['Ann', 'Bob']
+    """
+    return list(split_lines(_whole_lines(text, settings)))
+
+
+def _whole_lines(text: Text, settings: DataSettings) -> Iterator[str]:
+    blocks = blocks_of(text, settings)()
+    return (item + "\n" for item in blocks) if settings.lines else blocks
 
 
 def hold_out(everything: Blocks, settings: DataSettings) -> tuple[Blocks, Blocks]:

@@ -1,0 +1,51 @@
+"""``recurro evaluate``: how well a run predicts a text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from recurro.cli.options import Json, RunFolder, Threads
+from recurro.cli.running import use_threads
+
+Files = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="FILE...",
+        help="Text files, folders or patterns; for a run by class, a folder of "
+        "CLASS.txt files or a TSV file of label and text.",
+        show_default=False,
+    ),
+]
+
+
+def evaluate(
+    run: RunFolder, files: Files, threads: Threads = None, json: Json = False
+) -> None:
+    """Score a text: nats per token, bits per character, perplexity.
+
+    A run by class is scored by how often it names the class.
+    """
+    use_threads(threads)
+    from recurro.cli.language import open_run
+    from recurro.cli.show import print_figures, print_json
+    from recurro.data import read_classes
+    from recurro.tasks import LanguageModel
+    from recurro.tasks.corpora import text_filter
+
+    model = open_run(run)
+    if isinstance(model, LanguageModel):
+        figures = model.evaluate(files)
+    else:
+        data = model.settings.data
+        found = read_classes(
+            files[0], encoding=data.encoding, text_filter=text_filter(data)
+        )
+        labels = [found.classes[label] for label in found.labels]
+        figures = model.evaluate(found.items, labels)
+    if json:
+        print_json(figures)
+    else:
+        print_figures(figures)

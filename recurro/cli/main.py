@@ -1,0 +1,140 @@
+"""The command ``recurro``: its verbs, and how it ends when something is wrong."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+from difflib import get_close_matches
+from typing import Any, NoReturn
+
+import typer
+from typer.core import TyperGroup
+
+from recurro.cli.evaluate import evaluate
+from recurro.cli.generate import generate
+from recurro.cli.options import UsageError
+from recurro.cli.predict import predict
+from recurro.cli.resume import resume
+from recurro.cli.train_lm import train_lm
+from recurro.errors import RecurroError
+
+__all__ = ["app", "main"]
+
+_ORDER = (
+    "demo",
+    "train",
+    "resume",
+    "evaluate",
+    "predict",
+    "generate",
+    "bench",
+    "lm",
+    "ngram",
+    "training",
+)
+_STOPPED = 130
+_WRONG = 2
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
+
+
+class Verbs(TyperGroup):
+    """A group of commands that says what is wrong in one line.
+
+    Errors of ours, of the way a command was written, and of a disk that is full or
+    closed to us end with exit code 2; an interrupt ends with 130; any other error is a
+    mistake of the program and keeps its traceback.
+    """
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 (typer's own context)
+        """Without arguments, show the help."""
+        return super().parse_args(ctx, args or ["--help"])
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401 (typer's own context)
+        """The commands in the order in which a person needs them."""
+        return sorted(super().list_commands(ctx), key=_ORDER.index)
+
+    def main(  # pyright: ignore[reportIncompatibleMethodOverride] (named alike)
+        self,
+        args: Sequence[str] | None = None,
+        **settings: Any,  # noqa: ANN401 (as in typer)
+    ) -> NoReturn:
+        """Run a command line and leave with its exit code."""
+        warnings.showwarning = _note
+        settings["standalone_mode"] = False
+        try:
+            code = super().main(args, **settings)
+        except UsageError as error:
+            code = _complain(_usage(error))
+        except RecurroError as error:
+            code = _complain(str(error))
+        except KeyboardInterrupt:
+            code = _STOPPED
+        except BrokenPipeError:  # the reader has gone, as in `recurro ... | head`
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            code = 0
+        except OSError as error:
+            if error.errno not in _NO_ROOM:
+                raise
+            place = error.filename or "the disk"
+            code = _complain(f"{place}: {error.strerror}. Make room or choose --out.")
+        if code == _STOPPED:
+            _complain("stopped.")
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def _usage(error: Any) -> str:  # noqa: ANN401 (typer keeps the class to itself)
+    """What is wrong with a command line, and where to read how it goes."""
+    message = error.format_message().rstrip(".")
+    message = message[:1].lower() + message[1:]
+    context = getattr(error, "ctx", None)
+    known = list(getattr(getattr(context, "command", None), "commands", ()))
+    wrong = message.split("'")[1:2]
+    if known and wrong and "Did you mean" not in message:
+        close = get_close_matches(wrong[0], known, n=1)
+        message += f" (did you mean '{close[0]}'?)" if close else ""
+    path = context.command_path if context else "recurro"
+    return f"{path}: {message}. See '{path} --help'."
+
+
+def _complain(message: str) -> int:
+    """One line on the error stream; the exit code that goes with it."""
+    line = " ".join(message.split())
+    print(line if line.startswith("recurro") else f"recurro: {line}", file=sys.stderr)  # noqa: T201 (the command line's voice)
+    return _WRONG
+
+
+def _note(message: Warning | str, *rest: object, **more: object) -> None:
+    """A warning as one line."""
+    _complain(f"note: {message}")
+
+
+def _group(name: str | None, text: str) -> typer.Typer:
+    return typer.Typer(
+        name=name,
+        cls=Verbs,
+        help=text,
+        rich_markup_mode="rich",
+        pretty_exceptions_enable=False,
+        add_completion=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+
+
+app = _group("recurro", "Train, judge and use recurrent sequence models.")
+train = _group("train", "Train a model; its run folder holds all there is to it.")
+
+app.add_typer(train)
+app.command()(resume)
+app.command()(evaluate)
+app.command()(predict)
+app.command()(generate)
+train.command("lm")(train_lm)
+
+
+def main() -> NoReturn:
+    """Run the command line of this process."""
+    app()
+    raise AssertionError("the command line leaves by itself")

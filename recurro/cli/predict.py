@@ -1,0 +1,55 @@
+"""``recurro predict``: how likely each line is, or which class it is of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from recurro.cli.options import Json, RunFolder, Threads
+from recurro.cli.running import use_threads
+
+File = Annotated[
+    Path,
+    typer.Argument(metavar="FILE", help="Text, one item a line.", show_default=False),
+]
+
+
+def predict(
+    run: RunFolder, file: File, threads: Threads = None, json: Json = False
+) -> None:
+    """Give log P of each line, or the class of each for a run by class.
+
+    Prints one line for each line that is not blank: log P in nats, a tab, the line; or
+    class, probability and line.
+    """
+    use_threads(threads)
+    from recurro.cli.language import open_run
+    from recurro.cli.show import print_json, say
+    from recurro.tasks import LanguageModel
+    from recurro.tasks.corpora import lines_of
+
+    model = open_run(run)
+    lines = lines_of(file, model.settings.data)
+    if isinstance(model, LanguageModel):
+        rows = [
+            {"log_prob": float(value), "text": line}
+            for value, line in zip(model.log_prob(file), lines, strict=True)
+        ]
+    else:
+        chances = model.predict_proba(lines)
+        rows = [
+            {
+                "class": str(model.classes_[chance.argmax()]),
+                "probability": float(chance.max()),
+                "text": line,
+            }
+            for chance, line in zip(chances, lines, strict=True)
+        ]
+    if json:
+        print_json(rows)
+        return
+    for row in rows:
+        cells = (f"{v:.4f}" if isinstance(v, float) else v for v in row.values())
+        say("\t".join(cells))

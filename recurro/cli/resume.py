@@ -1,0 +1,20 @@
+"""``recurro resume``: go on with a run that was stopped."""
+
+from __future__ import annotations
+
+from recurro.cli.options import Json, Quiet, RunFolder, Threads
+from recurro.cli.running import interruptible, use_threads
+
+
+def resume(
+    run: RunFolder, threads: Threads = None, json: Json = False, quiet: Quiet = False
+) -> None:
+    """Go on with a run that was stopped or killed, as if it had never been.
+
+    With as many threads on the same machine, the weights end up equal bit for bit.
+    """
+    use_threads(threads)
+    from recurro.cli.language import finish, resume_run
+
+    with interruptible(run):
+        finish(resume_run(run, quiet=quiet), run, as_json=json)
