@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from recurro.errors import ArgumentError
@@ -86,18 +88,36 @@ class Carry:
         if batch.fresh:
             self.reset()
         self.chunks.append(batch)
-        state, after_first = self.state, None
-        loss, count = batch.inputs.new_zeros(()), 0
-        for index, chunk in enumerate(self.chunks):
+        loss, count, state = network(self.chunks[0], self.state)
+        after_first = detach(state)
+        for chunk in self.chunks[1:]:
             loss, count, state = network(chunk, state)
-            if index == 0:
-                after_first = detach(state)
         if len(self.chunks) == self.window:
             self.state = after_first
             del self.chunks[0]
         return loss, count
 
+    def state_dict(self) -> dict[str, Any]:
+        """All that the next chunk depends on."""
+        chunks = [
+            {entry.name: getattr(chunk, entry.name) for entry in fields(chunk)}
+            for chunk in self.chunks
+        ]
+        return {"state": self.state, "chunks": chunks}
+
+    def load_state_dict(self, saved: dict[str, Any], device: torch.device) -> None:
+        """Go on from what ``state_dict`` gave, on this device."""
+        self.state = _moved(saved["state"], device)
+        self.chunks = [Batch(**chunk).to(device) for chunk in saved["chunks"]]
+
     def reset(self) -> None:
         """Forget everything: the next chunk begins from the network's first state."""
         self.state = None
         self.chunks.clear()
+
+
+def _moved(state: State, device: torch.device) -> State:
+    """The state on another device, however deep its tuples are."""
+    if isinstance(state, tuple):
+        return tuple(_moved(part, device) for part in state)
+    return state.to(device) if isinstance(state, Tensor) else state
