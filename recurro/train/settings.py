@@ -126,7 +126,7 @@ class TrainSettings(Settings):
     plateau_factor: float = Field(4.0, gt=1, allow_inf_nan=False)
     plateau_patience: int = Field(0, ge=0)
     scale_by_length: bool = False
-    clip: Any = 1.0
+    clip: float | Literal["auto"] | None = 1.0
     clip_mode: Literal["norm", "element"] = "norm"
     k1: int = Field(100, ge=1)
     k2: int = Field(100, ge=1)

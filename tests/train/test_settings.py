@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from recurro.errors import ConfigError
-from recurro.train import TrainSettings
+from recurro.train import Settings, TrainSettings
 
 
 def test_the_nearest_key_is_named():
@@ -58,3 +58,16 @@ def test_they_cannot_be_changed_afterwards():
 def test_they_survive_a_round_trip_as_plain_values():
     settings = TrainSettings(clip="auto", max_steps=7, betas=(0.8, 0.9))
     assert TrainSettings(**settings.model_dump(mode="json")) == settings
+
+
+def test_a_fault_inside_a_nested_part_names_that_part():
+    class Whole(Settings):
+        train: TrainSettings = TrainSettings()
+
+    assert Whole(train={"epochs": 3}).train.epochs == 3
+    with pytest.raises(ConfigError, match=r"^TrainSettings: 'epoch' is no key\. Did"):
+        Whole(train={"epoch": 3})
+    with pytest.raises(ConfigError, match=r"^TrainSettings: 'k2' must be a multiple"):
+        Whole(train={"k1": 3})
+    with pytest.raises(ConfigError, match=r"^Whole: 'trian' is no key\. Did you mean"):
+        Whole(trian={})
