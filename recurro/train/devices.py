@@ -73,6 +73,11 @@ class Devices:
         kind, _, index = settings.device.partition(":")
         if kind == "auto":
             kind = "cuda" if torch.cuda.is_available() else "cpu"
+        if index and world > 1:
+            raise ConfigError(
+                f"TrainSettings: 'device' must name no number under torchrun, got "
+                f"'{settings.device}'. Use cuda: each process takes its own GPU."
+            )
         there = torch.cuda.device_count() if kind == "cuda" else local
         if there < max(local, int(index or 0) + 1):
             raise ConfigError(

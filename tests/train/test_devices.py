@@ -13,6 +13,7 @@ from recurro.errors import RunError
 from recurro.train import RunFolder, current_shard, sum_over_ranks, train
 from recurro.types import Shard
 from tests.train.parallel import TASKS, settings_of
+from tests.train.toy import ToyTask
 
 
 @pytest.fixture(scope="module")
@@ -80,3 +81,17 @@ def test_the_number_of_processes_may_not_change(two_ranks):
 def test_alone_everything_is_ones_own():
     assert current_shard() == Shard(0, 1)
     assert sum_over_ranks(1.5, 2) == (1.5, 2.0)
+
+
+@pytest.mark.gpu
+def test_a_gpu_learns_the_same_and_resumes(tmp_path):
+    settings = settings_of("window").model_copy(update={"device": "cuda"})
+    history = train(ToyTask(), settings)
+    on_cpu = train(ToyTask(), settings_of("window"))
+    assert scores(history.validations) == pytest.approx(
+        scores(on_cpu.validations), abs=1e-3
+    )
+    folder = RunFolder.create(tmp_path / "run")
+    train(ToyTask(), settings.model_copy(update={"max_steps": 25}), folder)
+    resumed = train(ToyTask(), settings, folder, resume=True)
+    assert scores(resumed.validations)[-1] == scores(history.validations)[-1]

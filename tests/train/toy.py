@@ -63,9 +63,11 @@ class ToyTask:
             yield batch
 
     def validate(self, network):
+        device = next(network.parameters()).device
         loss, count, state = 0.0, 0, None
         for batch in self._chunks(text(400, seed=4), current_shard()):
-            part, items, state = network(batch, None if batch.fresh else state)
+            state = None if batch.fresh else state
+            part, items, state = network(batch.to(device), state)
             loss, count = loss + part.item(), count + items
         loss, count = sum_over_ranks(loss, count)
         return {"nats": loss / count}
