@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from recurro.train.devices import current_shard, sum_over_ranks
 from recurro.train.folder import RunFolder
-from recurro.train.loop import History, train
+from recurro.train.history import History
+from recurro.train.loop import train
 from recurro.train.meter import Progress
 from recurro.train.settings import Settings, TrainSettings
 from recurro.train.tbptt import tbptt

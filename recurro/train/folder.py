@@ -13,7 +13,7 @@
 
 Each file is written beside its place, synced and renamed, so that at any moment a
 reader finds either the old one or the new one, whole. Under ``torchrun`` only rank 0
-writes; on the other ranks every write does nothing.
+writes; on the other ranks, which must see the same folder, every write does nothing.
 """
 
 from __future__ import annotations
@@ -117,6 +117,7 @@ class RunFolder:
         """Name the folder; nothing is read or written yet."""
         self.path = path
         self.writes = writes
+        self._metrics_length = 0
 
     @classmethod
     def create(cls, path: str | Path, *, overwrite: bool = False) -> RunFolder:
@@ -153,6 +154,11 @@ class RunFolder:
                     "file. Put it back from a copy, or train anew in another folder."
                 )
         return folder
+
+    @property
+    def trained(self) -> bool:
+        """Whether there is a checkpoint to go on from."""
+        return (self._state / "checkpoint.safetensors").exists()
 
     # Files of the task.
 
@@ -238,21 +244,36 @@ class RunFolder:
             self._write("state/checkpoint.safetensors", data)
 
     def load(self) -> Tree:
-        """The state of the checkpoint; later lines of ``metrics.jsonl`` are cut off.
+        """The state of the checkpoint.
 
         Raises:
             RunError: If there is no checkpoint, or if it was damaged or changed.
         """
         path = self._state / "checkpoint.safetensors"
-        if not path.exists():
+        if not self.trained:
             raise RunError(
                 f"{self.path}: must hold a checkpoint, got a run that was stopped "
                 "while it was set up. Train it anew with overwrite."
             )
         saved = unpack(self._read("state/checkpoint.safetensors"), str(path))
-        if self.writes:
-            self._cut_metrics(saved["metrics"])
+        self._metrics_length = saved["metrics"]
+        metrics = self.path / "metrics.jsonl"
+        if not metrics.exists() or metrics.stat().st_size < self._metrics_length:
+            raise RunError(
+                f"{metrics}: must hold the {self._metrics_length} bytes that the "
+                "checkpoint counted, got a shorter file. Put it back from a copy."
+            )
         return saved["state"]
+
+    def rewind(self) -> None:
+        """After ``load``: cut off what was written since that checkpoint."""
+        if self.writes:
+            metrics = self.path / "metrics.jsonl"
+            with self._guard(metrics):
+                os.truncate(metrics, self._metrics_length)
+                drafts = [*self.path.glob(".*.tmp"), *self._state.glob(".*.tmp")]
+                for draft in drafts:
+                    draft.unlink()
 
     def log(self, record: Mapping[str, Any]) -> None:
         """Add a line to ``metrics.jsonl``; a number that is not finite becomes null."""
@@ -266,8 +287,9 @@ class RunFolder:
                 file.write(json.dumps(finite) + "\n")
 
     def read_metrics(self) -> list[dict[str, Any]]:
-        """The lines of ``metrics.jsonl``."""
-        return [json.loads(line) for line in self._read("metrics.jsonl").splitlines()]
+        """The lines of ``metrics.jsonl``; one cut short by a kill is left out."""
+        *lines, _ = self._read("metrics.jsonl").split(b"\n")
+        return [json.loads(line) for line in lines]
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
@@ -371,18 +393,6 @@ class RunFolder:
                 draft.unlink()
             if self._state.exists():
                 shutil.rmtree(self._state)
-
-    def _cut_metrics(self, length: int) -> None:
-        path = self.path / "metrics.jsonl"
-        if not path.exists() or path.stat().st_size < length:
-            raise RunError(
-                f"{path}: must hold the {length} bytes that the checkpoint counted, "
-                "got a shorter file. Put it back from a copy."
-            )
-        with self._guard(path):
-            os.truncate(path, length)
-            for draft in [*self.path.glob(".*.tmp"), *self._state.glob(".*.tmp")]:
-                draft.unlink()
 
 
 def _json(value: Tree) -> bytes:

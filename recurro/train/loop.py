@@ -15,7 +15,7 @@ import math
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict
 from itertools import islice
 from typing import Any
 
@@ -27,6 +27,7 @@ from recurro.train.checkpoint import pack, unpack
 from recurro.train.clip import Clipper, clip_, gradient_size
 from recurro.train.devices import Devices
 from recurro.train.folder import RunFolder
+from recurro.train.history import History, Position
 from recurro.train.interrupts import Interrupts
 from recurro.train.meter import Meter, Progress
 from recurro.train.optim import (
@@ -43,55 +44,14 @@ from recurro.train.randomness import (
 )
 from recurro.train.settings import TrainSettings
 from recurro.train.tbptt import Carry, tbptt
-from recurro.types import Batch, State, Task
+from recurro.types import Batch, Task
 
-__all__ = ["History", "train"]
+__all__ = ["train"]
 
-
-@dataclass
-class _Position:
-    """How far the run is: plain numbers, saved with each checkpoint."""
-
-    epoch: int = 0
-    batch: int = 0  # batches read in this pass
-    step: int = 0  # updates, the skipped ones too
-    items: int = 0
-    seconds: float = 0.0
-    per_pass: int = 0  # updates of a pass, as counted on the first
-    validated: int = -1  # the step of the last validation
-    best: float | None = None
-    best_step: int = 0
-    waits: int = 0  # validations since the best
-    plateau: int = 0  # validations without improvement since the last division
-    divisions: int = 0
-    validations: list[dict[str, float]] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class History:
-    """What a training run did.
-
-    Attributes:
-        steps: Updates made, the skipped ones included.
-        epochs: Whole passes over the data.
-        items: Items (tokens, rows) learnt from.
-        seconds: Time in training and validation, over all resumptions.
-        explosions: Steps that were skipped.
-        best: The best score, or ``None`` without validation.
-        best_step: The step it was reached at.
-        validations: Step and scores of each validation.
-        stopped_by: The setting that ended the run.
-    """
-
-    steps: int
-    epochs: int
-    items: int
-    seconds: float
-    explosions: int
-    best: float | None
-    best_step: int
-    validations: list[dict[str, float]]
-    stopped_by: str
+_SHAPING = (
+    *("optimizer", "momentum", "nesterov", "betas", "weight_decay"),
+    *("k1", "k2", "accumulate", "keep", "seed"),
+)
 
 
 def train(
@@ -108,13 +68,16 @@ def train(
     global random state of the caller is left as it was.
 
     Args:
-        task: What is learnt; ``task.network.constrain()``, where there is one, is
-            called after each update.
+        task: What is learnt. Its batches must be the same each time they are asked
+            for; they are also counted once beforehand, where they have no ``len``.
+            ``task.network.constrain()``, where there is one, is called after each
+            update.
         settings: How.
         folder: Where checkpoints, weights and metrics go; ``None`` keeps the weights
             in memory alone.
-        resume: Whether to go on from the folder's checkpoint. Then the settings that
-            shape the saved state must be as they were; the others may differ.
+        resume: Whether to go on from the folder's checkpoint. Then the settings of the
+            optimiser, k1, k2, accumulate, keep and seed must be as they were; the
+            others may differ.
         progress: Whoever shows how it goes.
 
     Returns:
@@ -122,9 +85,26 @@ def train(
 
     Raises:
         DivergenceError: After ten explosions in a row.
-        RunError: If the folder cannot be written, or holds no checkpoint to resume.
+        RunError: If the folder cannot be written, holds no checkpoint to resume, or
+            holds one and ``resume`` is not set.
         ConfigError: If the machine lacks the device asked for.
         DataError: If the task gives no batches.
+
+    Example:
+        >>> class Slope(torch.nn.Linear):
+        ...     def forward(self, batch, state):
+        ...         error = super().forward(batch.inputs) - batch.targets
+        ...         return error.square().sum(), error.numel(), state
+        >>> class Doubling:
+        ...     network = Slope(1, 1)
+        ...     def batches(self, epoch, shard):
+        ...         x = torch.linspace(-1, 1, 8).view(8, 1, 1)
+        ...         return [Batch(x, 2 * x)]
+        ...     def validate(self, network):
+        ...         return {"distance": abs(network.weight.item() - 2)}
+        >>> history = train(Doubling(), TrainSettings(epochs=50, learning_rate=0.1))
+        >>> history.steps, history.best < 0.1
+        (50, True)
     """
     devices = Devices(settings)
     with (
@@ -163,17 +143,23 @@ class _Run:
         self.carry = Carry(truncation.window)
         self.chunk = truncation.chunk
         self.group = truncation.every * settings.accumulate
-        self.at = _Position()
+        self.at = Position()
         self.meter = Meter()
         self.saved_at = time.perf_counter()
         self.kept: dict[str, Tensor] | None = None  # the best, where there is no folder
         self.rate = settings.learning_rate
+        self.size = math.nan  # of the last step's gradient
         self.constrain = getattr(self.network, "constrain", None)
 
     # Beginning and end.
 
     def begin(self) -> None:
         """Start from the task's weights."""
+        if self.folder is not None and self.folder.trained:
+            raise RunError(
+                f"{self.folder.path}: must hold no run yet, got one with a checkpoint. "
+                "Resume it, or make the folder anew with overwrite."
+            )
         seed_everything(self.settings.seed + self.devices.shard.rank)
         self.devices.share(self.network)
         self.at.per_pass = self.devices.broadcast(self._updates_per_pass())
@@ -267,18 +253,21 @@ class _Run:
         """Learn from a group of chunks; return whether any rank had one."""
         loss, count = self._backward(group)
         now = self.meter.seconds if self.devices.first else 0.0
-        flags = [count, len(group), self.interrupts.asked, self._save_due(), now]
+        steps = sum(batch.inputs.shape[0] for batch in group)
+        wishes = [self.interrupts.asked, self._save_due(), now]
+        flags = [count, len(group), steps, *wishes]
         sums = self.devices.add_up(self.parameters, loss, flags)
         grads = [p.grad for p in self.parameters if p.grad is not None]
         norm = gradient_size(grads, self.settings.clip_mode).to(sums.device)
         total, *others, size = torch.cat([sums, norm]).tolist()  # the one sync
-        count, chunks, asked, save, now = others or flags
+        count, chunks, steps, asked, save, now = others or flags
         if not chunks:
             return False
         self.at.batch += self.group
         self.at.seconds = now
         if count:
-            self._step(grads, total, int(count), size / count, group)
+            self._set_rate(steps / (chunks * self.chunk))
+            self._step(grads, total, int(count), size / count)
         for parameter in self.parameters:
             parameter.grad = None
         self._after_update(bool(asked), bool(save))
@@ -295,22 +284,14 @@ class _Run:
                 loss, count = loss + part.detach(), count + items
         return loss, count
 
-    def _step(
-        self,
-        grads: list[Tensor],
-        loss: float,
-        count: int,
-        size: float,
-        group: list[Batch],
-    ) -> None:
+    def _step(self, grads: list[Tensor], loss: float, count: int, size: float) -> None:
         """Clip and take the step, or skip it; ``size`` is of the mean gradient."""
-        bound = self.clipper.bound(loss / count, size)
+        bound, self.size = self.clipper.bound(loss / count, size), size
         if bound is None:
             self.carry.reset()
             self._log("explosion", {"loss": loss / count, "gradient": size})
             return
         clip_(grads, self.settings.clip_mode, bound, size, 1 / count)
-        self._set_rate(group)
         self.optimizer.step()
         if self.constrain is not None:
             self.constrain()
@@ -318,21 +299,21 @@ class _Run:
         self.at.items += count
         self.meter.add(loss, count)
 
-    def _set_rate(self, group: list[Batch]) -> None:
+    def _set_rate(self, length: float) -> None:
+        """Set the rate of this step; ``length`` is its chunks' over the usual one."""
         at, settings = self.at, self.settings
         self.rate = learning_rate(settings, at.step, self.total, at.divisions)
-        rate = self.rate
-        if settings.scale_by_length and group:
-            steps = sum(batch.inputs.shape[0] for batch in group)
-            rate *= steps / (len(group) * self.chunk)
+        if settings.scale_by_length:
+            self.rate *= length
         for entry in self.optimizer.param_groups:
-            entry["lr"] = rate
+            entry["lr"] = self.rate
 
     def _after_update(self, asked: bool, save: bool) -> None:
         """Count the update, report, save, and give way to Ctrl-C."""
         self.at.step += 1
         if self.at.step % self.settings.log_every == 0:
-            self._log("train", {**self.meter.read(), "learning_rate": self.rate})
+            latest = {"learning_rate": self.rate, "gradient": self.size}
+            self._log("train", {**self.meter.read(), **latest})
         if self.progress is not None and self.meter.may_show():
             self._show()
         steps = self.settings.checkpoint_steps
@@ -413,7 +394,7 @@ class _Run:
         at, settings = self.at, self.settings
         score = next(iter(scores.values()))
         at.validations.append({"step": at.step, **scores})
-        if at.best is None or score < at.best:
+        if score < (math.inf if at.best is None else at.best):
             at.best, at.best_step, at.waits, at.plateau = score, at.step, 0, 0
             if settings.keep == "best":
                 self._keep()
@@ -489,21 +470,13 @@ class _Run:
 
     def _shape(self) -> dict[str, Any]:
         """The settings that the saved state depends on."""
-        names = ("optimizer", "momentum", "k1", "k2", "accumulate", "seed")
-        shape = {name: getattr(self.settings, name) for name in names}
+        shape = {name: getattr(self.settings, name) for name in _SHAPING}
         return {**shape, "processes": self.devices.shard.world}
 
     def _state_of_rank(self) -> dict[str, Any]:
         """What each process has of its own: carried state and random states."""
-        chunks = [
-            {entry.name: getattr(batch, entry.name) for entry in fields(batch)}
-            for batch in self.carry.chunks
-        ]
-        return {
-            "state": self.carry.state,
-            "chunks": chunks,
-            "random": random_state(self.devices.device),
-        }
+        randomness = random_state(self.devices.device)
+        return {"carry": self.carry.state_dict(), "random": randomness}
 
     def load(self) -> None:
         """Go on from the folder's checkpoint."""
@@ -523,11 +496,15 @@ class _Run:
             ) from None
         self.average.load_state_dict(state["average"])
         self.clipper.load_state_dict(state["clipper"])
-        self.at = _Position(**state["position"])
+        self.at = Position(**state["position"])
+        self.at.per_pass = self.devices.broadcast(self._updates_per_pass())
         self.meter = Meter(**state["meter"])
-        rank = self.devices.shard.rank
+        rank, device = self.devices.shard.rank, self.devices.device
         data = state["ranks"][rank].numpy().tobytes()
-        self._load_rank(unpack(data, f"{self.folder.path}: rank {rank}"))
+        mine = unpack(data, f"{self.folder.path}: rank {rank}")
+        self.carry.load_state_dict(mine["carry"], device)
+        set_random_state(mine["random"], device)
+        self.folder.rewind()
 
     def _check_shape(self, saved: dict[str, Any]) -> None:
         for name, value in self._shape().items():
@@ -536,16 +513,3 @@ class _Run:
                     f"resume: '{name}' must be {saved[name]!r} as in the checkpoint, "
                     f"got {value!r}. Set it back, or train anew in another folder."
                 )
-
-    def _load_rank(self, saved: dict[str, Any]) -> None:
-        device = self.devices.device
-        self.carry.state = _moved(saved["state"], device)
-        self.carry.chunks = [Batch(**chunk).to(device) for chunk in saved["chunks"]]
-        set_random_state(saved["random"], device)
-
-
-def _moved(state: State, device: torch.device) -> State:
-    """The state on another device, however deep its tuples are."""
-    if isinstance(state, tuple):
-        return tuple(_moved(part, device) for part in state)
-    return state.to(device) if isinstance(state, Tensor) else state

@@ -170,8 +170,17 @@ def test_lines_after_the_checkpoint_and_drafts_are_dropped(trained):
     (trained.path / "state" / ".checkpoint.safetensors.77.tmp").write_bytes(b"half")
     assert trained.read_metrics()[-1] == {"kind": "train", "loss": None}
     trained.load()
+    assert len(trained.read_metrics()) == 2  # reading a state changes nothing yet
+    trained.rewind()
     assert (trained.path / "metrics.jsonl").read_bytes() == before
     assert not list(trained.path.rglob("*.tmp"))
+
+
+def test_a_line_cut_short_by_a_kill_is_not_read(trained):
+    lines = trained.read_metrics()
+    with (trained.path / "metrics.jsonl").open("a") as file:
+        file.write('{"kind": "tra')
+    assert trained.read_metrics() == lines
 
 
 def test_a_run_in_training_cannot_be_trained_or_overwritten(trained):

@@ -146,6 +146,15 @@ def test_patience_stops_and_the_best_comes_back():
     assert torch.equal(weights(task), task.seen[1])
 
 
+def test_a_score_that_is_no_number_is_never_the_best():
+    task = Scripted([math.nan, 3, math.nan])
+    history = train(task, changed(epochs=3, keep="best"))
+    assert (history.best, history.best_step) == (3, 40)
+    hopeless = Scripted([math.nan, math.nan, math.nan])
+    history = train(hopeless, changed(epochs=3, keep="best", patience=2))
+    assert (history.best, history.epochs) == (None, 2)
+
+
 def test_validation_at_intervals_and_once_at_the_end():
     task = Scripted([5, 4, 3, 2])
     history = train(task, changed(validate_every=6, max_steps=20))

@@ -165,7 +165,15 @@ def test_a_finished_run_can_be_resumed_and_lengthened(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "values", [{"optimizer": "sgd"}, {"k2": 10}, {"seed": 4}, {"accumulate": 2}]
+    "values",
+    [
+        {"optimizer": "sgd"},
+        {"weight_decay": 0.1},
+        {"k2": 10},
+        {"seed": 4},
+        {"accumulate": 2},
+        {"keep": "last"},
+    ],
 )
 def test_settings_that_shape_the_state_may_not_change(values, tmp_path):
     folder = RunFolder.create(tmp_path / "run")
@@ -173,6 +181,38 @@ def test_settings_that_shape_the_state_may_not_change(values, tmp_path):
     (name,) = values
     with pytest.raises(RunError, match=f"resume: '{name}' must be .* as in the check"):
         train(DrawingTask(), settings_of("adam", **values), folder, resume=True)
+
+
+def test_a_refused_resume_changes_nothing(tmp_path):
+    folder = RunFolder.create(tmp_path / "run")
+    train(DrawingTask(), settings_of("adam", epochs=1), folder)
+    folder.log({"kind": "train"})
+    before = {p: p.read_bytes() for p in folder.path.rglob("*") if p.is_file()}
+    for values in ({"seed": 4}, {"k1": 30}):
+        with pytest.raises(RunError, match="as in the checkpoint"):
+            train(DrawingTask(), settings_of("adam", **values), folder, resume=True)
+    with pytest.raises(RunError, match=r"must hold no run yet, got one with a check"):
+        train(DrawingTask(), settings_of("adam"), RunFolder.open(folder.path))
+    assert {p: p.read_bytes() for p in folder.path.rglob("*") if p.is_file()} == before
+
+
+def test_a_longer_run_with_more_steps_knows_its_new_end(tmp_path):
+    """The learning rate of a lengthened run is that of a run that long."""
+    folder = RunFolder.create(tmp_path / "run")
+    more = {"log_every": 1, "epochs": 3}
+    train(DrawingTask(), settings_of("adam", max_steps=4, **more), folder)
+    train(DrawingTask(), settings_of("adam", **more), folder, resume=True)
+    whole = RunFolder.create(tmp_path / "whole")
+    train(DrawingTask(), settings_of("adam", **more), whole)
+    rates = [
+        [
+            line["learning_rate"]
+            for line in one.read_metrics()
+            if line["kind"] == "train"
+        ]
+        for one in (folder, whole)
+    ]
+    assert rates[0][4:] == rates[1][4:]
 
 
 def test_another_network_does_not_fit(tmp_path):
