@@ -13,7 +13,9 @@ __all__ = ["Level", "Line", "line_chart", "ticks"]
 Point: TypeAlias = tuple[float, float]
 
 WIDTH, HEIGHT = 780, 380
-LEFT, RIGHT, TOP, BOTTOM = 58, 150, 14, 46
+LEFT, RIGHT, TOP, BOTTOM = 58, 14, 14, 46
+LABELS = 136
+"""Room to the right for the names of levels, where there are any."""
 POINTS = 400
 """Points at most in a line; longer ones are averaged in groups."""
 
@@ -51,14 +53,15 @@ class Level:
 
 @dataclass(frozen=True)
 class _Frame:
-    """Where data lie on the picture."""
+    """Where data lie on the picture: the ranges of both axes, the right border."""
 
     x: tuple[float, float]
     y: tuple[float, float]
+    right: int
 
     def across(self, x: float) -> float:
         low, high = self.x
-        return LEFT + (x - low) / (high - low) * (WIDTH - LEFT - RIGHT)
+        return LEFT + (x - low) / (high - low) * (self.right - LEFT)
 
     def down(self, y: float) -> float:
         low, high = self.y
@@ -167,11 +170,12 @@ def _frame(
     room = (high - low) or abs(high) or 1.0
     left, right = min(0.0, *xs), max(xs)
     right = right if right > left else left + 1
-    return _Frame((left, right), (low - 0.04 * room, high + 0.04 * room)), shown
+    border = WIDTH - RIGHT - (LABELS if shown else 0)
+    return _Frame((left, right), (low - 0.04 * room, high + 0.04 * room), border), shown
 
 
 def _axes(frame: _Frame, x_label: str, y_label: str) -> list[str]:
-    right, base = WIDTH - RIGHT, HEIGHT - BOTTOM
+    right, base = frame.right, HEIGHT - BOTTOM
     parts = []
     for y in ticks(*frame.y):
         place = f"{frame.down(y):.1f}"
@@ -212,7 +216,7 @@ def _levels(frame: _Frame, levels: Sequence[Level]) -> list[str]:
     for level in sorted(levels, key=lambda level: -level.value):
         y = frame.down(level.value)
         place = max(y, place + 15)
-        end = WIDTH - RIGHT
+        end = frame.right
         parts.append(
             f'<line class="level" x1="{LEFT}" x2="{end}" y1="{y:.1f}" y2="{y:.1f}"/>'
             f'<line class="lead" x1="{end}" x2="{end + 10}" y1="{y:.1f}" '

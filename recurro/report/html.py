@@ -180,10 +180,10 @@ def _figure(
     if not chart:
         return ""
     names = [line.name for line in lines if line.points]
-    names += ["baseline"] if levels else []
+    names += ["baseline"] if 'class="level"' in chart else []
     keys = "".join(f'<span class="key {name}">{name}</span>' for name in names)
     if skipped:
-        keys += f'<span class="key skipped">{len(skipped):,} skipped updates</span>'
+        keys += f'<span class="key skipped">skipped updates: {len(skipped):,}</span>'
     return f"<figure><figcaption>{keys}</figcaption>{chart}</figure>"
 
 
