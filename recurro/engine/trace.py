@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NoReturn
 
@@ -20,14 +21,35 @@ _OURS = (
 )
 
 
+_PASSED_THROUGH = ("torch", "numpy", "jaxtyping", "beartype")
+
+
 def _line() -> str:
     """Where in the user's code the trace stands: `` (file, line n)``."""
     frame = sys._getframe(1)
-    while frame is not None and frame.f_code.co_filename.startswith(_OURS):
+    while frame is not None and (
+        frame.f_code.co_filename.startswith(_OURS)
+        or frame.f_globals.get("__name__", "").startswith(_PASSED_THROUGH)
+    ):
         frame = frame.f_back
     if frame is None:
         return ""
     return f" ({frame.f_code.co_filename}, line {frame.f_lineno})"
+
+
+_OPS = "Use the functions of recurro.cells.ops"
+
+_NUMPY_OPERATORS = {
+    "add": "add", "subtract": "sub", "multiply": "mul", "divide": "div", "power": "pow"
+}  # fmt: skip
+
+_REFUSED_OPERATORS = {
+    "eq": "==", "ne": "!=", "floordiv": "//", "mod": "%", "divmod": "divmod",
+    "matmul": "@", "and": "&", "or": "|", "xor": "^", "lshift": "<<", "rshift": ">>",
+    "rfloordiv": "//", "rmod": "%", "rdivmod": "divmod", "rmatmul": "@", "rand": "&",
+    "ror": "|", "rxor": "^", "rlshift": "<<", "rrshift": ">>", "pos": "unary +",
+    "invert": "~", "contains": "in", "round": "round", "index": "range",
+}  # fmt: skip
 
 
 class Symbol:
@@ -38,9 +60,9 @@ class Symbol:
         self._index = index
 
     @property
-    def shape(self) -> tuple[int]:
-        """Units of the value; batch and time do not exist inside a step."""
-        return (self._recorder.ops[self._index].width,)
+    def shape(self) -> tuple[None, int]:
+        """Units of the value, as the last; batch and time are not for a step to see."""
+        return (None, self._recorder.ops[self._index].width)
 
     def record(self, name: str, *operands: Value) -> Symbol:
         """Record a primitive over symbols and numbers."""
@@ -114,22 +136,34 @@ class Symbol:
     def __len__(self) -> int:
         self._refuse("len() of a traced value", "Use value.shape[-1]")
 
-    def __matmul__(self, other: Value) -> NoReturn:
-        self._refuse("the operator @", "Use self.affine")
+    def __array__(self, *args: Value, **kwargs: Value) -> NoReturn:
+        self._refuse("a numpy array of a traced value", "Keep it symbolic")
 
-    __rmatmul__ = __matmul__
+    def __array_function__(
+        self, function: Value, types: Value, args: Value, kwargs: Value
+    ) -> NoReturn:
+        self._refuse(f"numpy's {function.__name__}", _OPS)
+
+    def __array_ufunc__(
+        self, function: Value, method: str, *operands: Value, **kwargs: Value
+    ) -> Symbol:
+        """A numpy number left of an operator is a number; the rest is refused."""
+        name = _NUMPY_OPERATORS.get(function.__name__)
+        if name is None or method != "__call__":
+            self._refuse(f"numpy's {function.__name__}", _OPS)
+        return self.record(name, *operands)
 
     def __getattr__(self, name: str) -> NoReturn:
         if name.startswith("__"):
             raise AttributeError(name)
-        self._refuse(f".{name}", "Use the functions of recurro.cells.ops")
+        self._refuse(f".{name}", _OPS)
 
     @classmethod
     def __torch_function__(
         cls, function: Value, types: Value, args: Value = (), kwargs: Value = None
     ) -> NoReturn:
         name = getattr(function, "__name__", str(function))
-        cls._refuse(f"torch's {name}", "Use the functions of recurro.cells.ops")
+        cls._refuse(f"torch's {name}", _OPS)
 
     @staticmethod
     def _refuse(what: str, instead: str) -> NoReturn:
@@ -137,6 +171,14 @@ class Symbol:
             f"trace: a step must be made of affine maps and the functions of "
             f"recurro.cells.ops, got {what}{_line()}. {instead}."
         )
+
+
+def _refusal(sign: str) -> Callable[..., NoReturn]:
+    return lambda self, *_: self._refuse(f"the operator {sign}", _OPS)
+
+
+for _name, _sign in _REFUSED_OPERATORS.items():
+    setattr(Symbol, f"__{_name}__", _refusal(_sign))
 
 
 class _Recorder:
@@ -177,7 +219,19 @@ class _Recorder:
                 f"trace: operands of {name} must have the same number of units, got "
                 f"{widths}{_line()}. Bring them to one width with an affine map."
             )
+        if name == "where" and not any(isinstance(o, Symbol) for o in operands[1:]):
+            raise TraceError(
+                f"trace: a branch of where must be a value of the step, got two numbers"
+                f"{_line()}. Write 0 * a + 1 for 1."
+            )
         return self.emit(name, args, width)
+
+    def width(self, width: int | None) -> int:
+        if width is None:
+            return self.hidden_size
+        if not isinstance(width, int) or width < 1:
+            raise TraceError(f"trace: width must be an int >= 1, got {width}{_line()}.")
+        return width
 
     def declare(self, name: str, shape: tuple[int, ...]) -> str:
         known = self.parameters.setdefault(name, shape)
@@ -191,7 +245,7 @@ class _Recorder:
     def affine(
         self, name: str, operands: tuple[Value, ...], width: int | None, bias: bool
     ) -> Symbol:
-        width = width or self.hidden_size
+        width = self.width(width)
         for operand in operands:
             if not isinstance(operand, Symbol):
                 raise TraceError(
@@ -216,15 +270,21 @@ class _Recorder:
         )
 
     def vector(self, name: str, width: int | None) -> Symbol:
-        width = width or self.hidden_size
+        width = self.width(width)
         return self.emit("vector", (), width, name=self.declare(name, (width,)))
 
     def bernoulli(self, name: str, p: float, per: Per, width: int | None) -> Symbol:
-        width = width or self.hidden_size
-        for index, op in enumerate(self.ops):
+        mask = self.emit("bernoulli", (), self.width(width), name=name, p=p, per=per)
+        for index, op in enumerate(self.ops[:-1]):
             if op.name == "bernoulli" and op["name"] == name:
+                new = self.ops.pop()
+                if op != new:
+                    raise TraceError(
+                        f"trace: mask {name!r} must keep its p, per and width{_line()}."
+                        " Give the second one a name of its own."
+                    )
                 return Symbol(self, index)
-        return self.emit("bernoulli", (), width, name=name, p=float(p), per=per)
+        return mask
 
 
 def trace(
@@ -271,11 +331,19 @@ def trace(
         )
     first, second = (_trace_once(cell, sizes, hidden_size, bias) for _ in range(2))
     if first != second:
+        pairs = zip(first.ops, second.ops, strict=False)
+        line = next((a.line for a, b in pairs if a != b), _definition(cell))
         raise TraceError(
             f"trace: {type(cell).__name__}.step must be the same at each call, got two "
-            "different programs. Take randomness from self.bernoulli."
+            f"different programs{line}. Take randomness from self.bernoulli."
         )
     return verify(first)
+
+
+def _definition(cell: Cell) -> str:
+    """Where the step is written: `` (file, line n)``."""
+    code = inspect.unwrap(type(cell).step).__code__
+    return f" ({code.co_filename}, line {code.co_firstlineno})"
 
 
 def _trace_once(
@@ -287,19 +355,22 @@ def _trace_once(
     states = [recorder.emit("state", (), widths[n], name=n) for n in cell.state]
     results = cell.bind(recorder).step(*inputs, *states)
     results = results if isinstance(results, tuple) else (results,)
-    if len(results) != len(cell.state):
+    if len(results) != len(cell.state) or not all(
+        isinstance(result, (Symbol, int, float)) for result in results
+    ):
+        got = ", ".join(type(result).__name__ for result in results)
         raise TraceError(
-            f"trace: {type(cell).__name__}.step must return "
-            f"{', '.join(cell.state)}, got {len(results)} values."
+            f"trace: {type(cell).__name__}.step must return {', '.join(cell.state)}, "
+            f"got ({got}){_definition(cell)}."
         )
     indices = tuple(recorder.index(result) for result in results)
     after = _Recorder(hidden_size, bias)
     new = [after.emit("state", (), widths[n], name=n) for n in cell.state]
     output = after.index(cell.bind(after).output(*new))
-    if after.parameters:
+    if after.parameters or any(op.name == "bernoulli" for op in after.ops):
         raise TraceError(
-            f"trace: {type(cell).__name__}.output must be pointwise, got an affine map "
-            "or a vector. Put it in the step, or in a layer above."
+            f"trace: {type(cell).__name__}.output must be pointwise, got an affine "
+            "map, a vector or a mask. Put it in the step, or in a layer above."
         )
     return Program(
         inputs=tuple((n, sizes[n]) for n in cell.inputs),
