@@ -21,6 +21,16 @@ from recurro.errors import TraceError
 
 LEAVES = ("input", "state", "const", "vector", "bernoulli")
 
+ATTRS = {
+    "input": {"name"},
+    "state": {"name"},
+    "const": {"value"},
+    "vector": {"name"},
+    "bernoulli": {"name", "p", "per"},
+    "affine": {"name", "matrices", "bias"},
+}
+"""What an operation needs besides operands; the primitives need nothing."""
+
 
 @dataclass(frozen=True)
 class Op:
@@ -124,17 +134,24 @@ def verify(program: Program) -> Program:
     for (name, width), result in zip(program.state, program.results, strict=True):
         if not 0 <= result < len(program.ops):
             raise TraceError(f"verify: state {name!r} is no operation of the program.")
-        got = program.ops[result].width
-        if got not in (width, 1):
+        op = program.ops[result]
+        if op.width not in (width, 1) or op.name in COMPARISONS:
             raise TraceError(
-                f"verify: state {name!r} must have {width} units, got {got}"
-                f"{program.ops[result].line}."
+                f"verify: state {name!r} must be {width} numbers, got {op.width} of "
+                f"{op.name}{op.line}."
             )
+    if not program.output_ops or program.output_ops[-1].name in COMPARISONS:
+        raise TraceError("verify: the output must be a number for each unit.")
     _verify_leaves(program)
     return program
 
 
 def _verify_op(op: Op, index: int, ops: tuple[Op, ...]) -> None:
+    if {key for key, _ in op.attrs} != ATTRS.get(op.name, set()):
+        raise TraceError(
+            f"verify: {op.name} must have the attributes "
+            f"{sorted(ATTRS.get(op.name, ()))}, got {dict(op.attrs)}{op.line}."
+        )
     if any(not 0 <= a < index for a in op.args):
         raise TraceError(f"verify: {op.name} reads a later operation{op.line}.")
     widths = [ops[a].width for a in op.args]
@@ -173,17 +190,36 @@ def _verify_truth(op: Op, ops: tuple[Op, ...]) -> None:
 
 
 def _verify_leaves(program: Program) -> None:
-    shapes, inputs, states = program.shapes, dict(program.inputs), dict(program.state)
+    """Each leaf is what the program says it has; the output sees states alone."""
+    shapes, states = program.shapes, dict(program.state)
+    known = {"input": dict(program.inputs), "state": states}
     for op in program.ops:
-        if op.name == "input" and inputs.get(op["name"]) != op.width:
-            raise TraceError(f"verify: there is no input {op['name']!r} so wide.")
-        if op.name == "state" and states.get(op["name"]) != op.width:
-            raise TraceError(f"verify: there is no state {op['name']!r} so wide.")
-        if op.name == "vector" and shapes.get(op["name"]) != (op.width,):
-            raise TraceError(f"verify: vector {op['name']!r} has no such parameter.")
+        if op.name in known and known[op.name].get(op["name"]) != op.width:
+            raise TraceError(
+                f"verify: there is no {op.name} {op['name']!r} of width {op.width}"
+                f"{op.line}."
+            )
+        if op.name == "vector":
+            _verify_parameter(op["name"], (op.width,), shapes, op)
         if op.name == "affine":
             for matrix, a in zip(op["matrices"], op.args, strict=True):
-                if shapes.get(matrix) != (op.width, program.ops[a].width):
-                    raise TraceError(f"verify: matrix {matrix!r} does not fit.")
-            if op["bias"] and shapes.get(op["bias"]) != (op.width,):
-                raise TraceError(f"verify: bias {op['bias']!r} does not fit.")
+                shape = (op.width, program.ops[a].width)
+                _verify_parameter(matrix, shape, shapes, op)
+            if op["bias"] is not None:
+                _verify_parameter(op["bias"], (op.width,), shapes, op)
+    for op in program.output_ops:
+        state = op.name == "state" and states.get(op["name"]) == op.width
+        if op.name in ATTRS and op.name != "const" and not state:
+            raise TraceError(
+                f"verify: the output may read states alone, got {op.name}{op.line}."
+            )
+
+
+def _verify_parameter(
+    name: str, shape: tuple[int, ...], shapes: Mapping[str, tuple[int, ...]], op: Op
+) -> None:
+    if shapes.get(name) != shape:
+        raise TraceError(
+            f"verify: parameter {name!r} of {op.name} must have the shape {shape}, got "
+            f"{shapes.get(name)}{op.line}."
+        )
