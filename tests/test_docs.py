@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -112,9 +113,10 @@ def test_python_in_the_docs_runs(
     monkeypatch.chdir(tmp_path)
     Path("text.txt").write_text(tiny_text, encoding="utf-8")
     shutil.copy(REPOSITORY / "examples" / "names.txt", "names.txt")
-    namespace: dict[str, object] = {"__name__": "docs"}
+    module = ModuleType("docs_page")  # dataclasses look for the module they are in
+    monkeypatch.setitem(sys.modules, module.__name__, module)
     for code in blocks(page, "python"):
-        exec(compile(code, name_of(page), "exec"), namespace)
+        exec(compile(code, name_of(page), "exec"), vars(module))
 
 
 def test_generated_pages_are_up_to_date() -> None:
