@@ -401,7 +401,7 @@ class _Run:
         else:
             at.waits += 1
             at.plateau += 1
-        if at.plateau > settings.plateau_patience:
+        if settings.schedule == "plateau" and at.plateau > settings.plateau_patience:
             at.divisions, at.plateau = at.divisions + 1, 0
         first = [
             next(v for k, v in past.items() if k != "step") for past in at.validations

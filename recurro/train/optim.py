@@ -78,7 +78,7 @@ def learning_rate(
     """
     rate, warmup = settings.learning_rate, settings.warmup_steps
     if settings.schedule == "plateau":
-        rate /= settings.plateau_factor**divisions
+        rate *= settings.plateau_factor**-divisions  # may fade to 0, not overflow
     elif settings.schedule == "cosine":
         done = min(max(step - warmup, 0) / max(total - warmup - 1, 1), 1.0)
         final = settings.final_rate

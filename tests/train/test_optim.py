@@ -74,6 +74,7 @@ def test_plateau_divides():
     )
     assert learning_rate(settings, 0, 10, 1) == 2.0
     assert [learning_rate(settings, 5, 10, d) for d in range(4)] == [8, 4, 2, 1]
+    assert learning_rate(settings, 5, 10, 10_000) == 0.0
 
 
 def test_the_trigger_of_averaging_as_in_awd_lstm():
