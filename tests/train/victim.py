@@ -74,8 +74,23 @@ def settings_of(case, **more):
     return TrainSettings(**{**base, **CASES[case], **more})
 
 
+class Ready:
+    """Leaves a sign beside the run once the first step is done."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def update(self, step, total, fields):
+        sign_of(self.path).touch()
+
+
+def sign_of(path):
+    return path.with_suffix(".ready")
+
+
 def run(case, path, kill_at=None, **more):
     """Begin the run at ``path``, or go on with it; die at the given write."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # but for what train makes of it
     torch.set_num_threads(1)
     count = 0
 
@@ -95,7 +110,8 @@ def run(case, path, kill_at=None, **more):
     begun = path.exists() and not resume
     there = RunFolder.open(path) if resume else RunFolder.create(path, overwrite=begun)
     with suppress(KeyboardInterrupt):
-        train(DrawingTask(), settings_of(case, **more), there, resume=resume)
+        settings = settings_of(case, **more)
+        train(DrawingTask(), settings, there, resume=resume, progress=Ready(path))
         raise SystemExit(0)
     raise SystemExit(130)
 
