@@ -10,6 +10,7 @@ import typer
 
 from recurro.cli.options import RunFolder, Threads
 from recurro.cli.running import use_threads
+from recurro.errors import ArgumentError
 
 Prompt = Annotated[
     str,
@@ -53,7 +54,10 @@ Label = Annotated[
     typer.Option("--class", metavar="NAME", help="Of a run by class: which class."),
 ]
 Stream = Annotated[
-    bool, typer.Option("--stream", help="Print each symbol as soon as it is drawn.")
+    bool,
+    typer.Option(
+        "--stream", metavar=" ", help="Print each symbol as soon as it is drawn."
+    ),
 ]
 
 
@@ -89,7 +93,10 @@ def generate(
         elif label is None:
             pieces = model.stream(prompt, length, **vars(manner))
         else:
-            raise typer.BadParameter("--class is for a run by class; this is none")
+            raise ArgumentError(
+                f"{run}: --class is for a run that was trained by class, got one of "
+                "text. Leave it out."
+            )
         _write(pieces, stream)
 
 

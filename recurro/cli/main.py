@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import errno
+import inspect
 import os
+import re
 import sys
 import warnings
-from collections.abc import Sequence
-from difflib import get_close_matches
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
+from recurro.cli.demo import demo
 from recurro.cli.evaluate import evaluate
 from recurro.cli.generate import generate
 from recurro.cli.options import UsageError
@@ -40,6 +42,20 @@ _WRONG = 2
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
 
 
+class Command(TyperCommand):
+    """A command whose --help has no type."""
+
+    def get_help_option(self, ctx: Any) -> Any:  # noqa: ANN401 (typer's own)
+        """The option --help."""
+        return _without_type(super().get_help_option(ctx))
+
+
+def _without_type(option: Any) -> Any:  # noqa: ANN401 (typer's own)
+    if option is not None:
+        option.metavar = " "
+    return option
+
+
 class Verbs(TyperGroup):
     """A group of commands that says what is wrong in one line.
 
@@ -51,6 +67,10 @@ class Verbs(TyperGroup):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 (typer's own context)
         """Without arguments, show the help."""
         return super().parse_args(ctx, args or ["--help"])
+
+    def get_help_option(self, ctx: Any) -> Any:  # noqa: ANN401 (typer's own)
+        """The option --help."""
+        return _without_type(super().get_help_option(ctx))
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401 (typer's own context)
         """The commands in the order in which a person needs them."""
@@ -89,20 +109,17 @@ def _usage(error: Any) -> str:  # noqa: ANN401 (typer keeps the class to itself)
     """What is wrong with a command line, and where to read how it goes."""
     message = error.format_message().rstrip(".")
     message = message[:1].lower() + message[1:]
+    near = re.compile(r"\.? \(?(?:Did you mean|Possible options:) (.*?)\??\)?$")
+    message = near.sub(r" (did you mean \1?)", message)
     context = getattr(error, "ctx", None)
-    known = list(getattr(getattr(context, "command", None), "commands", ()))
-    wrong = message.split("'")[1:2]
-    if known and wrong and "Did you mean" not in message:
-        close = get_close_matches(wrong[0], known, n=1)
-        message += f" (did you mean '{close[0]}'?)" if close else ""
     path = context.command_path if context else "recurro"
-    return f"{path}: {message}. See '{path} --help'."
+    return f"{message}. See '{path} --help'."
 
 
 def _complain(message: str) -> int:
     """One line on the error stream; the exit code that goes with it."""
     line = " ".join(message.split())
-    print(line if line.startswith("recurro") else f"recurro: {line}", file=sys.stderr)  # noqa: T201 (the command line's voice)
+    print(f"recurro: {line}", file=sys.stderr)  # noqa: T201 (the command line's voice)
     return _WRONG
 
 
@@ -123,15 +140,20 @@ def _group(name: str | None, text: str) -> typer.Typer:
     )
 
 
+def _add(group: typer.Typer, name: str, command: Callable[..., None]) -> None:
+    """Add a command; its help is its docstring, a line for each paragraph."""
+    paragraphs = inspect.cleandoc(command.__doc__ or "").split("\n\n")
+    text = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+    group.command(name, cls=Command, help=text)(command)
+
+
 app = _group("recurro", "Train, judge and use recurrent sequence models.")
 train = _group("train", "Train a model; its run folder holds all there is to it.")
 
 app.add_typer(train)
-app.command()(resume)
-app.command()(evaluate)
-app.command()(predict)
-app.command()(generate)
-train.command("lm")(train_lm)
+for verb in (demo, resume, evaluate, predict, generate):
+    _add(app, verb.__name__, verb)
+_add(train, "lm", train_lm)
 
 
 def main() -> NoReturn:

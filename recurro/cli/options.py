@@ -32,14 +32,23 @@ Out = Annotated[
 Overwrite = Annotated[
     bool,
     typer.Option(
-        "--overwrite", help="Replace the run that --out holds.", rich_help_panel=RUN
+        "--overwrite",
+        metavar=" ",
+        help="Replace the run that --out holds.",
+        rich_help_panel=RUN,
     ),
 ]
 Json = Annotated[
-    bool, typer.Option("--json", help="Print the figures as JSON.", rich_help_panel=RUN)
+    bool,
+    typer.Option(
+        "--json", metavar=" ", help="Print the figures as JSON.", rich_help_panel=RUN
+    ),
 ]
 Quiet = Annotated[
-    bool, typer.Option("--quiet", "-q", help="Show no progress.", rich_help_panel=RUN)
+    bool,
+    typer.Option(
+        "--quiet", "-q", metavar=" ", help="Show no progress.", rich_help_panel=RUN
+    ),
 ]
 Threads = Annotated[
     int | None,

@@ -20,9 +20,10 @@ from recurro.cli.options import (
     Threads,
 )
 from recurro.cli.running import free_folder, interruptible, name_of, use_threads
+from recurro.errors import ConfigError
 
 
-def _option(panel: str, *names: str, help: str, metavar: str | None = None) -> Any:  # noqa: ANN401 (as in typer)
+def _option(panel: str, *names: str, help: str, metavar: str = " ") -> Any:  # noqa: ANN401 (as in typer)
     return typer.Option(
         *names, help=help, metavar=metavar, show_default=False, rich_help_panel=panel
     )
@@ -297,7 +298,9 @@ def train_lm(
         _flags(ctx.params), preset=preset, file=config, assignments=set_ or ()
     )
     if not (settings.data.files or settings.data.by_class):
-        raise typer.BadParameter("name a text file to train on, or --by-class", ctx)
+        raise ConfigError(
+            "train lm: a text must be named, got none. Give FILE or --by-class PATH."
+        )
     read = settings.data.files or (str(settings.data.by_class),)
     run = out or free_folder(name_of(read))
     with interruptible(run):
@@ -324,7 +327,9 @@ def _flags(given: Mapping[str, Any]) -> dict[str, Any]:
             flags[key] = str(flags[key])
     if "tbptt" in flags:
         if "bptt" in flags:
-            raise typer.BadParameter("give one of --bptt and --tbptt")
+            raise ConfigError(
+                "train lm: --bptt and --tbptt say the same thing, got both. Give one."
+            )
         flags["bptt"] = flags.pop("tbptt").split(",")
     if flags.get("clip") in ("none", "null"):
         flags["clip"] = None

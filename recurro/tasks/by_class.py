@@ -9,12 +9,11 @@ from typing import Self
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import NotFittedError
-from sklearn.metrics import f1_score
 
 from recurro.cells import Cell
 from recurro.data import LabelledItems, TextFilter, Tokenizer, build_corpus
 from recurro.errors import ArgumentError, DataError
-from recurro.tasks.comparison import compare_classes, read_comparison
+from recurro.tasks.comparison import class_figures, compare_classes, read_comparison
 from recurro.tasks.config import LanguageSettings
 from recurro.tasks.corpora import labelled_corpora, open_labelled, text_filter
 from recurro.tasks.language_model import LanguageModel
@@ -181,14 +180,8 @@ class ClassLanguageModel(ClassifierMixin, BaseEstimator):
                 f"{', '.join(self.classes_)}, got {unknown[:3] or len(labels)}. Check "
                 "the labels."
             )
-        chances = self.predict_log_proba(items)
         truth = np.array([ids[str(label)] for label in labels])
-        named = chances.argmax(1)
-        return {
-            "accuracy": float((named == truth).mean()),
-            "macro_f1": float(f1_score(truth, named, average="macro")),
-            "log_loss": float(-chances[np.arange(len(truth)), truth].mean()),
-        }
+        return class_figures(self.log_likelihood(items) + self.log_prior_, truth)
 
     def generate(
         self,
@@ -297,7 +290,9 @@ class ClassLanguageModel(ClassifierMixin, BaseEstimator):
             task, settings.train, self.run_, resume=resume, progress=progress
         )
         self.network_, self.tokenizer_ = network, tokenizer
-        self.baselines_ = compare_classes(network, *parts, self.log_prior_)
+        self.baselines_ = compare_classes(
+            network, tokenizer.kind, *parts, self.log_prior_
+        )
         if self.run_ is not None:
             self.run_.write_json("baselines.json", self.baselines_)
         return self

@@ -2,39 +2,175 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
+from scipy.special import log_softmax
 
-from recurro.nn.language import LanguageNetwork
-from recurro.tasks.language_task import Part, figures, log_likelihoods, total_loss
-from recurro.tasks.network import Network
+from recurro.baselines.mixture import fit_weight, interpolate
+from recurro.baselines.ngram import NGramModel
+from recurro.baselines.simple import Uniform, Unigram
+from recurro.data import Corpus
+from recurro.errors import RunError
+from recurro.tasks.language_task import (
+    LossNetwork,
+    Part,
+    figures,
+    line_sums,
+    log_likelihoods,
+    token_losses,
+)
 from recurro.train import RunFolder
 
-__all__ = ["Comparison", "compare", "read_comparison"]
+__all__ = [
+    "Comparison",
+    "class_figures",
+    "compare",
+    "compare_classes",
+    "mixture",
+    "read_comparison",
+]
 
-Comparison: TypeAlias = list[dict[str, str | float]]
+Comparison: TypeAlias = list[dict[str, Any]]
 """One row per model: its ``name`` and its figures, the network last."""
 
+ORDERS = {"char": 6, "byte": 6, "bpe": 4, "word": 5}
+"""The longest n-gram that pays, by the kind of symbols."""
 
-def compare(network: LanguageNetwork, train: Part, valid: Part) -> Comparison:
-    """Train the baselines and score all models on the held-out part."""
-    loss, tokens = total_loss(network, valid)
-    return [{"name": "network", **figures(loss, tokens, valid.corpus.characters)}]
+MOST = 5_000_000
+"""Tokens at most that an n-gram model learns from: those nearest to the held-out."""
+
+
+def compare(network: LossNetwork, kind: str, train: Part, valid: Part) -> Comparison:
+    """Train the baselines and score all models on the held-out part.
+
+    Uniform; the unigram; interpolated modified Kneser-Ney n-grams; the network; and a
+    mixture of the last two, whose weight for each half of the part is the one that
+    suits the other half.
+
+    Args:
+        network: The trained network.
+        kind: The kind of symbols.
+        train: What it learnt from.
+        valid: What it was chosen on.
+    """
+    corpus = valid.corpus
+    order = ORDERS[kind]
+    ngram, name = _ngram(train.corpus, order)
+    counted = ngram.log_probs(corpus.ids)
+    learnt = -token_losses(network, valid)
+    seen, size = train.corpus.ids, corpus.size
+    rows = {
+        "uniform": Uniform(size).fit(seen).log_probs(corpus.ids),
+        "unigram": Unigram(size).fit(seen).log_probs(corpus.ids),
+        name: counted,
+        f"network + {order}-gram": mixture(learnt, counted),
+        "network": learnt,
+    }
+    return [
+        {"name": name, **figures(-log_probs.sum(), corpus.targets, corpus.characters)}
+        for name, log_probs in rows.items()
+    ]
+
+
+def _ngram(corpus: Corpus, order: int) -> tuple[NGramModel, str]:
+    """An n-gram model of a corpus, and its name."""
+    ids, name = corpus.ids, f"{order}-gram, Kneser-Ney"
+    if len(ids) > MOST:
+        ids, name = ids[-MOST:], f"{name}, last {MOST:,} tokens"
+    return NGramModel(corpus.size, order, boundary=corpus.eos_id).fit(ids), name
+
+
+def mixture(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Log-probabilities of a mixture of two models, its weight from the other half.
+
+    Args:
+        first: Log P of each token by one model ``(tokens,)``.
+        second: The same by the other.
+    """
+    half = len(first) // 2
+    parts = [slice(None, half), slice(half, None)]
+    mixed = np.empty_like(first)
+    for scored, seen in (parts, parts[::-1]):
+        known = len(first[seen]) > 0  # none where there is a single token
+        weight = fit_weight(first[seen], second[seen]) if known else 0.5
+        mixed[scored] = interpolate(first[scored], second[scored], weight)
+    return mixed
 
 
 def compare_classes(
-    network: Network, train: Part, valid: Part, log_prior: np.ndarray
+    network: LossNetwork, kind: str, train: Part, valid: Part, log_prior: np.ndarray
 ) -> Comparison:
-    """Train the baselines and score how well each names the class of held-out items."""
-    scores = log_likelihoods(network, valid.corpus, len(log_prior)) + log_prior
+    """Train the baselines and score how well each names the class of held-out items.
+
+    The largest class for all; n-grams of each class; the network.
+
+    Args:
+        network: The trained network.
+        kind: The kind of symbols.
+        train: What it learnt from.
+        valid: What it was chosen on.
+        log_prior: Log P(class), ``(classes,)``.
+    """
+    corpus, order = valid.corpus, ORDERS[kind]
+    counted = [
+        line_sums(_ngram(_of_class(train, c), order)[0].log_probs(corpus.ids), corpus)
+        for c in range(len(log_prior))
+    ]
+    joint = {
+        "largest class": np.zeros((len(corpus.starts) - 1, 1)),
+        f"{order}-gram of each class": np.stack(counted, axis=1),
+        "network": log_likelihoods(network, corpus, len(log_prior)),
+    }
     assert valid.labels is not None
-    accuracy = float((scores.argmax(1) == valid.labels).mean())
-    return [{"name": "network", "accuracy": accuracy}]
+    return [
+        {"name": name, **class_figures(likelihood + log_prior, valid.labels)}
+        for name, likelihood in joint.items()
+    ]
+
+
+def class_figures(joint: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    """How well classes are named.
+
+    Args:
+        joint: Log P(text, class) up to a term per text, ``(texts, classes)``.
+        labels: The true classes ``(texts,)``.
+
+    Returns:
+        Accuracy, the mean over the classes of F1, and the mean of -log P(class | text).
+    """
+    from sklearn.metrics import f1_score
+
+    named = joint.argmax(1)
+    chances = log_softmax(joint, axis=1)
+    return {
+        "accuracy": float((named == labels).mean()),
+        "macro_f1": float(f1_score(labels, named, average="macro")),
+        "log_loss": float(-chances[np.arange(len(labels)), labels].mean()),
+    }
+
+
+def _of_class(part: Part, label: int) -> Corpus:
+    """The lines of one class as a corpus."""
+    corpus = part.corpus
+    assert part.labels is not None
+    rows = np.flatnonzero(part.labels == label).tolist()
+    ids = np.concatenate([corpus.ids[:1], *(corpus.line(row) for row in rows)])
+    return Corpus(ids, corpus.size, 0, corpus.eos_id)
 
 
 def read_comparison(run: RunFolder) -> Comparison:
-    """The rows that a finished run has; none of one that was stopped before."""
+    """The rows of a finished run; none of one that was stopped before.
+
+    Raises:
+        RunError: If the file is damaged.
+    """
     if not (run.path / "baselines.json").exists():
         return []
-    return run.read_json("baselines.json")
+    rows = run.read_json("baselines.json")
+    if not (isinstance(rows, list) and all(isinstance(row, dict) for row in rows)):
+        raise RunError(
+            f"{run.path / 'baselines.json'}: must be a list of rows, got something "
+            "else. Delete it; it is not needed to use the model."
+        )
+    return rows

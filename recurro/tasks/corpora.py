@@ -201,7 +201,10 @@ def labelled_corpora(
     held = np.fromiter(map(is_test, data.items), bool, len(data.items))
     if not held.any():
         held = np.fromiter((is_test(i + "\n") for i in data.items), bool, len(held))
-    if held.all() or not held.any():
+    for label in np.unique(data.labels[held]):  # each class must have some to train on
+        of_class = data.labels == label
+        held[of_class] &= not held[of_class].all()
+    if not held.any():
         warnings.warn(
             "There are too few items to hold some out: choices are made on those that "
             "are trained on.",

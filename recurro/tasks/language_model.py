@@ -233,7 +233,7 @@ class LanguageModel(BaseEstimator):
             task, settings.train, self.run_, resume=resume, progress=progress
         )
         self.network_, self.tokenizer_ = network, corpora.tokenizer
-        self.baselines_ = compare(network, *parts)
+        self.baselines_ = compare(network, corpora.tokenizer.kind, *parts)
         if self.run_ is not None:
             self.run_.write_json("baselines.json", self.baselines_)
         return self
@@ -274,7 +274,7 @@ class LanguageModel(BaseEstimator):
         part, network = self._part(text), self._fitted()
         if part.lines:
             return -line_losses(network, part)
-        losses = token_losses(network, part.corpus)
+        losses = token_losses(network, part, streams=1)
         return -sum_by_line(losses, part.corpus, self.tokenizer_)
 
     def generate(

@@ -21,7 +21,6 @@ from recurro.data import (
     line_groups,
     shrink,
 )
-from recurro.nn.language import LanguageNetwork
 from recurro.tasks.config import LanguageTraining
 from recurro.train import current_shard, sum_over_ranks
 from recurro.types import Batch, Shard, State
@@ -31,6 +30,7 @@ __all__ = [
     "Part",
     "figures",
     "line_losses",
+    "line_sums",
     "log_likelihoods",
     "sum_by_line",
     "token_losses",
@@ -43,7 +43,8 @@ beginning without what stood before it is then below 0.001 nats per token."""
 
 _COLUMNS = 32
 _STEPS = 256
-"""Columns at most, and steps of a chunk, when a text is scored."""
+_LINES = 256
+"""Columns at most, steps of a chunk, and lines side by side, when a text is scored."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +76,7 @@ class _Sized:
         return self.length
 
 
-class LineNetwork(Protocol):
+class LossNetwork(Protocol):
     """A network that tells the loss of each token."""
 
     def parameters(self) -> Iterator[torch.nn.Parameter]:
@@ -187,9 +188,9 @@ def total_loss(
     device = next(network.parameters()).device
     shard = shard or Shard()
     if part.lines:
-        batches = line_batches(part.corpus, 64, shard=shard, labels=part.labels)
+        batches = line_batches(part.corpus, _LINES, shard=shard, labels=part.labels)
     else:
-        wide = min(max(1, part.corpus.targets // _COLUMN), _COLUMNS)
+        wide = _columns(part.corpus)
         if wide < shard.world:  # too short to be shared: the first reads it all
             if shard.rank > 0:
                 return 0.0, 0
@@ -206,31 +207,61 @@ def total_loss(
 
 
 @torch.no_grad()
-def token_losses(network: LanguageNetwork, corpus: Corpus) -> np.ndarray:
-    """-log P of each token of a running text but the first, ``(targets,)``."""
-    device = next(network.parameters()).device
-    losses, state = [], None
-    for batch in chunks(columns(corpus.ids, 1), _STEPS):
-        found, state = network.losses(batch.to(device), state)
-        losses.append(found.squeeze(1).double().cpu().numpy())
-    return np.concatenate(losses)
-
-
-@torch.no_grad()
-def line_losses(
-    network: LineNetwork, part: Part, *, batch_size: int = 256
+def token_losses(
+    network: LossNetwork, part: Part, *, streams: int | None = None
 ) -> np.ndarray:
-    """-log P of each line, its end included, ``(lines,)``."""
+    """-log P of each token of a corpus but the first, in their order ``(targets,)``.
+
+    Args:
+        network: A language network in evaluation mode.
+        part: What is scored.
+        streams: Columns in which a running text is read; 1 carries the state from its
+            first token to its last. ``None`` as in ``total_loss``.
+    """
     device = next(network.parameters()).device
-    lengths = np.diff(part.corpus.starts)
-    losses = np.zeros(len(lengths))
-    for rows in line_groups(lengths, batch_size):
-        batch = line_batch(part.corpus, rows, part.labels).to(device)
-        losses[rows] = network.losses(batch)[0].double().sum(0).cpu().numpy()
-    return losses
+    losses = np.zeros(len(part.corpus.ids))
+    state = None
+    for batch, places in _placed(part, streams):
+        if batch.fresh:
+            state = None
+        found, state = network.losses(batch.to(device), state)
+        counted = (batch.targets >= 0).numpy()
+        losses[places[counted]] = found.double().cpu().numpy()[counted]
+    return losses[1:]
 
 
-def log_likelihoods(network: LineNetwork, corpus: Corpus, classes: int) -> np.ndarray:
+def _placed(part: Part, streams: int | None) -> Iterator[tuple[Batch, np.ndarray]]:
+    """Batches of a corpus, and the place in it of each target ``(time, batch)``."""
+    corpus = part.corpus
+    if part.lines:
+        for rows in line_groups(np.diff(corpus.starts), _LINES):
+            batch = line_batch(corpus, rows, part.labels)
+            time = np.arange(len(batch.targets))[:, None]
+            yield batch, corpus.starts[rows] + time
+        return
+    laid = columns(corpus.ids, streams or _columns(corpus))
+    start = 0
+    for batch in chunks(laid, _STEPS):
+        time = np.arange(start, start + len(batch.targets))[:, None]
+        yield batch, laid.starts + time + 1
+        start += len(batch.targets)
+
+
+def _columns(corpus: Corpus) -> int:
+    return min(max(1, corpus.targets // _COLUMN), _COLUMNS)
+
+
+def line_losses(network: LossNetwork, part: Part) -> np.ndarray:
+    """-log P of each line, its end included, ``(lines,)``."""
+    return line_sums(token_losses(network, part), part.corpus)
+
+
+def line_sums(values: np.ndarray, corpus: Corpus) -> np.ndarray:
+    """The sum over each line of a value per token but the first, ``(lines,)``."""
+    return np.add.reduceat(values, corpus.starts[:-1] - 1)
+
+
+def log_likelihoods(network: LossNetwork, corpus: Corpus, classes: int) -> np.ndarray:
     """Log P(line | class) of each line, its end included, ``(lines, classes)``.
 
     Args:
