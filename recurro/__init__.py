@@ -30,6 +30,7 @@ _HOME = {
     "MinGRU": "recurro.cells",
     "MinLSTM": "recurro.cells",
     "MinimalGatedUnit": "recurro.cells",
+    "NGramModel": "recurro.baselines",
     "PeepholeLSTM": "recurro.cells",
     "Rate": "recurro.cells",
     "Recurrent": "recurro.nn.recurrent",
