@@ -29,13 +29,14 @@ from __future__ import annotations
 import re
 from array import array
 from collections.abc import Iterator, Sequence
+from io import BytesIO
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, NoReturn
 
 import numpy as np
 
-from recurro.baselines.ngram import NGramModel, NGramTable
+from recurro.baselines.ngram import File, NGramModel, NGramTable
 from recurro.errors import DataError
 
 __all__ = ["read_arpa", "write_arpa"]
@@ -44,12 +45,10 @@ _BLOCK = 1 << 14
 _LOG10 = float(np.log(10))
 _START, _END = b"<s>", b"</s>"
 _SPACE = re.compile(r"[\0\t\n\v\f\r ]|\\(?=u\{)")
-_ESCAPED = re.compile(r"\\u\{([0-9a-f]{1,6})\}")
+_ESCAPED = re.compile(r"\\u\{(0|9|[a-d]|20|5c)\}")
 
 
-def write_arpa(
-    model: NGramModel, symbols: Sequence[str], file: Path | str | BinaryIO
-) -> None:
+def write_arpa(model: NGramModel, symbols: Sequence[str], file: File) -> None:
     r"""Write a model as an ARPA file.
 
     Args:
@@ -87,7 +86,7 @@ def write_arpa(
     for n, table in enumerate(model.tables_, start=1):
         file.write(f"\n\\{n}-grams:\n".encode())
         if n == 1 and model.boundary is not None:
-            weight = table.backoffs[model.boundary]
+            weight = float(table.backoffs[model.boundary])
             file.write(_rows([-99 * _LOG10], [["<s>"]], [weight], model.order == 1))
         for start in range(0, len(table.keys), _BLOCK):
             part = slice(start, start + _BLOCK)
@@ -147,7 +146,7 @@ def _names(model: NGramModel, symbols: Sequence[str]) -> list[str]:
     return names
 
 
-def read_arpa(file: Path | str | BinaryIO) -> tuple[NGramModel, tuple[str, ...]]:
+def read_arpa(file: File) -> tuple[NGramModel, tuple[str, ...]]:
     """Read an ARPA file, of this or another program.
 
     Args:
@@ -177,6 +176,7 @@ def read_arpa(file: Path | str | BinaryIO) -> tuple[NGramModel, tuple[str, ...]]
     unigrams = _section(lines, 1, counts[0], ids)
     ids = dict(ids)  # full grown
     model, numbers = _vocabulary(lines, ids, counts)
+    symbols = _symbols(lines, ids, unigrams.first, model)
     model.tables_ = (_unigrams(unigrams, model, ids.get(_START)),)
     for n, count in enumerate(counts[1:], start=2):
         lines.expect(f"\\{n}-grams:")
@@ -184,13 +184,13 @@ def read_arpa(file: Path | str | BinaryIO) -> tuple[NGramModel, tuple[str, ...]]
         table = _table(lines, section, numbers[section.words], model)
         model.tables_ = (*model.tables_, table)
     lines.expect("\\end\\")
-    return model, tuple(_symbols(lines, ids, model))
+    return model, symbols
 
 
 class _Lines:
     """The lines of a file, and the number of the last one read."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO | BytesIO) -> None:
         self.name = getattr(file, "name", "the file")
         self.file, self.number = iter(file), 0
 
@@ -325,12 +325,16 @@ def _table(
     return NGramTable(keys[order], section.log_probs[order], section.backoffs[order])
 
 
-def _symbols(lines: _Lines, ids: dict[bytes, int], model: NGramModel) -> list[str]:
-    """The words of the file as they were before they were written, without ``<s>``."""
-    try:
-        words = [word.decode() for word in ids]
-    except UnicodeDecodeError as error:
-        lines.refuse(f"the words of the file must be UTF-8 ({error.reason})")
+def _symbols(
+    lines: _Lines, ids: dict[bytes, int], first: int, model: NGramModel
+) -> tuple[str, ...]:
+    """The words as they were before they were written, without ``<s>``."""
+    words = []
+    for line, word in enumerate(ids, start=first):
+        try:
+            words.append(word.decode())
+        except UnicodeDecodeError:
+            lines.refuse("the words of the file must be UTF-8", line)
     if model.boundary is not None:
         words.remove("<s>")
-    return [_ESCAPED.sub(lambda sign: chr(int(sign[1], 16)), word) for word in words]
+    return tuple(_ESCAPED.sub(lambda sign: chr(int(sign[1], 16)), s) for s in words)

@@ -60,7 +60,7 @@ class Baseline(ABC):
         """The contexts ``(batch, orders)`` of texts without a token, int64."""
 
     @abstractmethod
-    def advance(self, contexts: np.ndarray, tokens: np.ndarray) -> np.ndarray:
+    def advance(self, contexts: np.ndarray, tokens: Ids) -> np.ndarray:
         """The contexts after one more token ``(batch,)`` in each text."""
 
     @abstractmethod

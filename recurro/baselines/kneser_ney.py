@@ -90,7 +90,7 @@ def kneser_ney(
         contexts = ngrams.keys // size
         totals = np.bincount(contexts, counts, len(shorter))
         gammas = np.bincount(contexts, discount, len(shorter))
-        gammas = np.divide(gammas, totals, out=np.ones_like(totals), where=totals > 0)
+        gammas = np.divide(gammas, totals, out=np.ones(len(totals)), where=totals > 0)
         probs = (counts - discount) / totals[contexts]
         probs += gammas[contexts] * shorter[suffixes]
         yield Order(ngrams.keys, probs, gammas, discounts, fallback)

@@ -77,13 +77,12 @@ def fit_weight(
         from sparse data.
     """
     log_probs_a, log_probs_b = _read(log_probs_a, log_probs_b)
-    difference = log_probs_b - log_probs_a
-    if not difference.size or not np.isfinite(difference).all():
+    if not log_probs_a.size or not np.isfinite([log_probs_a, log_probs_b]).all():
         raise DataError(
             "fit_weight: needs the finite log-probabilities of at least one token, got "
             "none or others. Hold out some text, and smooth both models."
         )
-    ratio = np.exp(np.clip(difference, -700, 700))
+    ratio = np.exp(np.clip(log_probs_b - log_probs_a, -700, 700))
     weight = 0.5
     for _ in range(_STEPS):
         previous = weight

@@ -5,9 +5,10 @@ from __future__ import annotations
 import zipfile
 import zlib
 from dataclasses import dataclass
+from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
-from typing import BinaryIO, Self
+from typing import BinaryIO, Self, TypeAlias
 
 import numpy as np
 
@@ -15,7 +16,10 @@ from recurro.baselines.baseline import Baseline, Ids
 from recurro.baselines.kneser_ney import kneser_ney
 from recurro.errors import ArgumentError, DataError
 
-__all__ = ["NGramModel", "NGramTable"]
+__all__ = ["File", "NGramModel", "NGramTable"]
+
+File: TypeAlias = Path | str | BinaryIO | BytesIO
+"""A path, or a file open for bytes."""
 
 _FORMAT = "recurro-ngram-1"
 _BLOCK = 1 << 16
@@ -156,7 +160,7 @@ class NGramModel(Baseline):
         """The contexts ``(batch, order - 1)``: no n-gram has ended yet, -1."""
         return np.full((batch, self.order - 1), -1)
 
-    def advance(self, contexts: np.ndarray, tokens: np.ndarray) -> np.ndarray:
+    def advance(self, contexts: np.ndarray, tokens: Ids) -> np.ndarray:
         """The number of the n-gram that ends in each text, for each n below order."""
         self._fitted()
         tokens = self._read(tokens).astype(np.int64)
@@ -201,7 +205,7 @@ class NGramModel(Baseline):
             numbers, result[:, place] = keys // self.size, keys % self.size
         return result
 
-    def save(self, file: Path | str | BinaryIO) -> None:
+    def save(self, file: File) -> None:
         """Write the model as ``.npz``; `load` reads it.
 
         Args:
@@ -227,7 +231,7 @@ class NGramModel(Baseline):
         )
 
     @classmethod
-    def load(cls, file: Path | str | BinaryIO) -> NGramModel:
+    def load(cls, file: File) -> NGramModel:
         """Read a model that `save` wrote.
 
         Args:
@@ -238,8 +242,13 @@ class NGramModel(Baseline):
         """
         name = file if isinstance(file, Path | str) else "the model"
         try:
+            if isinstance(file, Path | str):
+                with Path(file).open("rb") as opened:
+                    return cls.load(opened)
             with np.load(file, allow_pickle=False) as parts:
                 return _from_parts(dict(parts))
+        except DataError:
+            raise
         except (OSError, ValueError, KeyError, EOFError, *_BROKEN) as error:
             raise DataError(
                 f"NGramModel.load: '{name}' must be a file that NGramModel.save wrote "
@@ -255,7 +264,7 @@ class NGramModel(Baseline):
 
 
 _NO_KEYS = np.zeros(0, np.int64)
-_BROKEN = (zipfile.BadZipFile, zlib.error, IndexError, TypeError)
+_BROKEN = (zipfile.BadZipFile, zlib.error, IndexError, TypeError, MemoryError)
 
 
 def _log(probs: np.ndarray) -> np.ndarray:
@@ -268,10 +277,11 @@ def _from_parts(parts: dict[str, np.ndarray]) -> NGramModel:
     if str(parts["format"]) != _FORMAT:
         raise ValueError(f"its format is {parts['format']}, not {_FORMAT}")
     size, lengths = int(parts["size"]), parts["lengths"].tolist()
-    keys = np.concatenate([np.arange(size), parts["keys"]])
-    log_probs, backoffs = parts["log_probs"], parts["backoffs"]
-    if not len(keys) == len(log_probs) == len(backoffs) == sum(lengths):
+    keys, log_probs, backoffs = parts["keys"], parts["log_probs"], parts["backoffs"]
+    sizes = {sum(lengths), size + len(keys), len(log_probs), len(backoffs)}
+    if len(sizes) > 1 or lengths[0] != size or min(lengths) < 0:
         raise ValueError("its parts do not fit together")
+    keys = np.concatenate([np.arange(size), keys])
     boundary = int(parts["boundary"])
     model = NGramModel(size, len(lengths), boundary=None if boundary < 0 else boundary)
     cuts = np.cumsum(lengths)[:-1]

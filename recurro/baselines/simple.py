@@ -31,7 +31,7 @@ class _ContextFree(Baseline):
         """Nothing is kept of a text: ``(batch, 0)``."""
         return np.zeros((batch, 0), np.int64)
 
-    def advance(self, contexts: np.ndarray, tokens: np.ndarray) -> np.ndarray:
+    def advance(self, contexts: np.ndarray, tokens: Ids) -> np.ndarray:
         """Forget the tokens."""
         return self.start(len(self._read(tokens)))
 

@@ -5,15 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
-from recurro.baselines import NGramModel
+from recurro.baselines import NGramModel, figures
 from recurro.data import Tokenizer, build_corpus, read_text
 from recurro.errors import DataError
 
 __all__ = ["NGramRow", "bench_ngram"]
+
+_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True)
@@ -88,10 +92,10 @@ def _measure(train: str, test: str, order: int, rounds: int) -> NGramRow:
         model = NGramModel(tokenizer.size, order, boundary=tokenizer.eos_id)
         return tokenizer, ids, model.fit(ids)
 
-    tokenizer, ids, model = learn()
+    train_seconds, (tokenizer, ids, model) = _best_time(learn, rounds)
     test_ids = build_corpus([test], tokenizer).ids
-    found = model.evaluate(test_ids, tokenizer.unk_id)
-    scoring = _best_time(lambda: model.log_probs(test_ids), rounds)
+    score_seconds, log_probs = _best_time(lambda: model.log_probs(test_ids), rounds)
+    found = figures(log_probs, test_ids[1:], tokenizer.unk_id)
     return NGramRow(
         order=order,
         perplexity=found["perplexity"],
@@ -100,16 +104,17 @@ def _measure(train: str, test: str, order: int, rounds: int) -> NGramRow:
         tokens=int(found["tokens"]),
         ngrams=sum(len(table.keys) for table in model.tables_),
         train_words=int((ids != tokenizer.eos_id).sum()),
-        train_seconds=_best_time(learn, rounds),
-        tokens_per_second=found["tokens"] / scoring,
+        train_seconds=train_seconds,
+        tokens_per_second=found["tokens"] / score_seconds,
     )
 
 
-def _best_time(work: Callable[[], object], rounds: int) -> float:
-    """Seconds of the fastest of some rounds."""
-    seconds = []
-    for _ in range(rounds):
-        start = time.perf_counter()
-        work()
-        seconds.append(time.perf_counter() - start)
-    return min(seconds)
+def _best_time(work: Callable[[], _Result], rounds: int) -> tuple[float, _Result]:
+    """Seconds of the fastest of some rounds, and what it gave."""
+    return min((_clock(work) for _ in range(rounds)), key=itemgetter(0))
+
+
+def _clock(work: Callable[[], _Result]) -> tuple[float, _Result]:
+    start = time.perf_counter()
+    result = work()
+    return time.perf_counter() - start, result
