@@ -18,7 +18,7 @@ from recurro.engine.reference import (
     run_reference,
 )
 from recurro.engine.trace import trace
-from recurro.engine.vendor import obstacle, run_vendor, twin
+from recurro.engine.vendor import is_transformed, obstacle, run_vendor, twin
 from recurro.errors import ArgumentError, BackendError, ShapeError
 
 Backend = Literal["auto", "reference", "vendor"]
@@ -115,7 +115,7 @@ def recurrence(
             for name in present:
                 rest.pop(name, None)
     storage |= {name: (name,) for name in rest}
-    return Recurrence(cell, program, storage, twin(program))
+    return Recurrence(cell, program, storage, twin(cell, program))
 
 
 def run(
@@ -238,7 +238,9 @@ def _check_inputs(
             f"{name}: lengths must be whole numbers ({batch},), got "
             f"{tuple(lengths.shape)} of {lengths.dtype}."
         )
-    if batch and not 0 <= int(lengths.min()) <= int(lengths.max()) <= time:
+    if is_transformed() or batch == 0:
+        return
+    if not 0 <= int(lengths.min()) <= int(lengths.max()) <= time:
         raise ShapeError(
             f"{name}: each length must be in [0, {time}], got "
             f"{int(lengths.min())} to {int(lengths.max())}."

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 import torch
 from torch import _VF, Tensor
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
@@ -24,12 +22,11 @@ TWINS: tuple[tuple[Cell, str], ...] = (
 """Cells and the name of PyTorch's kernel for the same equations."""
 
 
-@cache
-def twin(program: Program) -> str | None:
-    """The name of PyTorch's kernel for this very program, or ``None``.
+def twin(cell: Cell, program: Program) -> str | None:
+    """The name of PyTorch's kernel for this very program and layout, or ``None``.
 
     Example:
-        >>> twin(trace(LSTM(), 2, 3))
+        >>> twin(LSTM(), trace(LSTM(), 2, 3))
         'lstm'
     """
     if [name for name, _ in program.inputs] != ["x"]:
@@ -39,23 +36,27 @@ def twin(program: Program) -> str | None:
     candidates = list(TWINS)
     if len(program.state) == 2 and program.state[0][1] != hidden_size:
         candidates = [(LSTM(proj_size=program.state[0][1]), "lstm")]
-    for cell, kernel in candidates:
-        if cell.state != tuple(name for name, _ in program.state):
+    for candidate, kernel in candidates:
+        if list(candidate.layout().items()) != list(cell.layout().items()):
             continue
-        if program == trace(cell, program.inputs[0][1], hidden_size, bias=bias):
+        if program == trace(candidate, program.inputs[0][1], hidden_size, bias=bias):
             return kernel
     return None
+
+
+def is_transformed() -> bool:
+    """Whether torch.compile or torch.func is at work, so that no value can be read."""
+    functorch = torch._C._functorch  # pyright: ignore[reportAttributeAccessIssue]
+    is_compiling = torch.compiler.is_compiling()
+    return is_compiling or functorch.peek_interpreter_stack() is not None
 
 
 def obstacle(request: Request, kernel: str | None) -> str | None:
     """Why PyTorch's kernels cannot run this, or ``None`` if they can."""
     if kernel is None:
         return f"PyTorch has no kernel for {type(request.cell).__name__}"
-    if torch.compiler.is_compiling():
-        return "torch.compile cannot trace PyTorch's kernels"
-    functorch = torch._C._functorch  # pyright: ignore[reportAttributeAccessIssue]
-    if functorch.peek_interpreter_stack() is not None:
-        return "PyTorch's kernels have no rules for torch.func"
+    if is_transformed():
+        return "torch.compile and torch.func cannot look into PyTorch's kernels"
     if request.clip is not None:
         return "PyTorch's kernels cannot clip the gradient by the state"
     if 0 in request.inputs[0].shape or 0 in request.state[0].shape:
