@@ -8,7 +8,7 @@ value within a step.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Generator, Tensor
@@ -164,15 +164,16 @@ class _Eager:
         return self.request.parameters[name]
 
     def bernoulli(self, name: str, p: float, per: Per, width: int | None) -> Value:
-        if not self.request.training:
-            return p
-        drawn = self.per_sequence if per == "sequence" else self.per_step
+        training, like = self.request.training, self.request.state[0]
+        per_step = training and per == "step"
+        drawn = self.per_step if per_step else self.per_sequence
         if name not in drawn:
             ops = self.program.ops
             op = next(o for o in ops if o.name == "bernoulli" and o["name"] == name)
-            like = self.request.state[0]
-            mask = like.new_empty(like.shape[0], op.width)
-            drawn[name] = mask.bernoulli_(p, generator=self.request.generator)
+            mask = like.new_full((like.shape[0], op.width), p)
+            if training:
+                mask.bernoulli_(p, generator=self.request.generator)
+            drawn[name] = mask
         return drawn[name]
 
 
@@ -186,11 +187,14 @@ def run_reference(request: Request) -> tuple[tuple[Tensor, ...], tuple[Tensor, .
         Every state variable at every step, each ``(time, batch, width)``, and the final
         states. A row's state stands still where its steps do not count.
     """
+    steps, active = len(request.inputs[0]), None
+    if request.lengths is not None:
+        active = active_steps(request.lengths, steps)
+        read = tuple(tensor.masked_fill(~active, 0) for tensor in request.inputs)
+        request = replace(request, inputs=read)
     context = _Eager(request)
     cell = request.cell.bind(context)
-    steps = len(request.inputs[0])
     inputs = [tensor.unbind(0) for tensor in request.inputs]
-    active = None if request.lengths is None else active_steps(request.lengths, steps)
     state = request.state
     trail: list[tuple[Tensor, ...]] = []
     for t in reversed(range(steps)) if request.reverse else range(steps):
@@ -198,10 +202,11 @@ def run_reference(request: Request) -> tuple[tuple[Tensor, ...], tuple[Tensor, .
         old = state if request.clip is None else clip_gradient(state, request.clip)
         new = cell.step(*(tensor[t] for tensor in inputs), *old)
         new = new if isinstance(new, tuple) else (new,)
-        state = tuple(_spread(n, o) for n, o in zip(new, old, strict=True))
-        if active is not None:
-            keep = zip(state, old, strict=True)
-            state = tuple(torch.where(active[t], n, o) for n, o in keep)
+        new = tuple(_spread(n, o) for n, o in zip(new, old, strict=True))
+        if active is not None:  # what stands still passes no step, so no clip
+            keep = zip(new, state, strict=True)
+            new = tuple(torch.where(active[t], n, s) for n, s in keep)
+        state = new
         trail.append(state)
     if request.reverse:
         trail.reverse()
@@ -222,12 +227,26 @@ def active_steps(lengths: Tensor, steps: int) -> Tensor:
     return (torch.arange(steps, device=lengths.device)[:, None] < lengths)[..., None]
 
 
+class _ClippedBackward(torch.autograd.Function):
+    """The same state, whose gradient is clipped on its way back."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(state: Tensor, clip: HiddenClip) -> Tensor:
+        return state.view_as(state)
+
+    @staticmethod
+    def setup_context(
+        ctx: Value, inputs: tuple[Tensor, HiddenClip], output: Value
+    ) -> None:
+        ctx.clip = inputs[1]
+
+    @staticmethod
+    def backward(ctx: Value, *gradients: Tensor) -> tuple[Tensor, None]:
+        return ctx.clip(gradients[0]), None
+
+
 def clip_gradient(state: tuple[Tensor, ...], clip: HiddenClip) -> tuple[Tensor, ...]:
     """The same states, whose gradients are clipped on their way back."""
-    clipped = []
-    for variable in state:
-        if variable.requires_grad:
-            variable = variable.view_as(variable)
-            variable.register_hook(clip)
-        clipped.append(variable)
-    return tuple(clipped)
+    return tuple(_ClippedBackward.apply(variable, clip) for variable in state)
