@@ -71,7 +71,7 @@ COMPARISONS = ("lt", "le", "gt", "ge")
 
 
 def apply(name: str, *operands: Value) -> Value:
-    """Apply a primitive by name to tensors, or record it if a symbol is among them.
+    """Apply a primitive to tensors or numbers, or record it if a symbol is among them.
 
     Args:
         name: A key of ``PRIMITIVES``.
@@ -84,7 +84,10 @@ def apply(name: str, *operands: Value) -> Value:
     for operand in operands:
         if not isinstance(operand, (Tensor, int, float)):
             return operand.record(name, *operands)
-    return PRIMITIVES[name][1](*operands)
+    function = PRIMITIVES[name][1]
+    if any(isinstance(operand, Tensor) for operand in operands):
+        return function(*operands)
+    return function(*(torch.tensor(o, dtype=torch.float64) for o in operands)).item()
 
 
 def sigmoid(a: Value) -> Value:
