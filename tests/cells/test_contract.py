@@ -1,0 +1,94 @@
+"""The contract on every cell: plain, backward, and under each wrapper."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+
+from recurro import cells
+from recurro.cells import (
+    GRU,
+    LSTM,
+    Cell,
+    ChoGRU,
+    ComplexDiagonal,
+    DeepTransition,
+    DiagonalLinear,
+    Elman,
+    ForgetUpdate,
+    LayerNormLSTM,
+    Leaky,
+    Linear,
+    MinGRU,
+    MinimalGatedUnit,
+    MinLSTM,
+    PeepholeLSTM,
+    Rate,
+    RecurrentDropout,
+    Residual,
+    Zoneout,
+)
+from tests.contract import FAST, CellSubject
+
+pytestmark = pytest.mark.filterwarnings("ignore:LSTM with projections is not supp")
+
+PLAIN = [
+    Elman(),
+    Elman("sigmoid"),
+    Elman("relu"),
+    Rate(),
+    Rate("relu"),
+    Linear(),
+    Residual(),
+    ForgetUpdate(),
+    LSTM(),
+    LSTM(proj_size=2),
+    PeepholeLSTM(),
+    GRU(),
+    ChoGRU(),
+    MinimalGatedUnit(),
+    LayerNormLSTM(),
+    MinGRU(),
+    MinLSTM(),
+    DiagonalLinear(),
+    ComplexDiagonal(),
+    Leaky(0.3),
+]
+
+
+def reads_state(cell):
+    """Whether an affine map of the cell reads anything but inputs."""
+    names = CellSubject(cell).part.program.shapes
+    return any(name.startswith("U") for name in names)
+
+
+SUBJECTS = [
+    *(CellSubject(cell) for cell in PLAIN),
+    *(CellSubject(cell, reverse=True) for cell in PLAIN),
+    *(CellSubject(Zoneout(cell, 0.4), random=True) for cell in PLAIN),
+    *(
+        CellSubject(RecurrentDropout(cell, 0.4), random=reads_state(cell))
+        for cell in PLAIN
+    ),
+    *(CellSubject(DeepTransition(cell)) for cell in PLAIN),
+    CellSubject(
+        Zoneout(RecurrentDropout(DeepTransition(GRU()))), reverse=True, random=True
+    ),
+]
+
+
+def test_every_cell_is_here():
+    offered = {
+        value
+        for value in vars(cells).values()
+        if inspect.isclass(value) and issubclass(value, Cell) and value is not Cell
+    }
+    here = {type(subject.cell) for subject in SUBJECTS}
+    assert here == offered
+
+
+@pytest.mark.parametrize("check", FAST, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("subject", SUBJECTS, ids=str)
+def test_contract(subject, check):
+    check(subject)
