@@ -7,7 +7,36 @@ recurro`` is quick and brings in neither torch nor numpy.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # the same names, for type checkers and editors
+    from recurro.baselines import NGramModel as NGramModel
+    from recurro.cells import GRU as GRU
+    from recurro.cells import LSTM as LSTM
+    from recurro.cells import Cell as Cell
+    from recurro.cells import ChoGRU as ChoGRU
+    from recurro.cells import ComplexDiagonal as ComplexDiagonal
+    from recurro.cells import DeepTransition as DeepTransition
+    from recurro.cells import DiagonalLinear as DiagonalLinear
+    from recurro.cells import Elman as Elman
+    from recurro.cells import ForgetUpdate as ForgetUpdate
+    from recurro.cells import LayerNormLSTM as LayerNormLSTM
+    from recurro.cells import Leaky as Leaky
+    from recurro.cells import Linear as Linear
+    from recurro.cells import MinGRU as MinGRU
+    from recurro.cells import MinimalGatedUnit as MinimalGatedUnit
+    from recurro.cells import MinLSTM as MinLSTM
+    from recurro.cells import PeepholeLSTM as PeepholeLSTM
+    from recurro.cells import Rate as Rate
+    from recurro.cells import RecurrentDropout as RecurrentDropout
+    from recurro.cells import Residual as Residual
+    from recurro.cells import Zoneout as Zoneout
+    from recurro.engine import HiddenClip as HiddenClip
+    from recurro.errors import RecurroError as RecurroError
+    from recurro.nn import Recurrent as Recurrent
+    from recurro.report import baseline_table as baseline_table
+    from recurro.tasks import ClassLanguageModel as ClassLanguageModel
+    from recurro.tasks import LanguageModel as LanguageModel
 
 __version__ = "0.1.0"
 
@@ -33,7 +62,7 @@ _HOME = {
     "NGramModel": "recurro.baselines",
     "PeepholeLSTM": "recurro.cells",
     "Rate": "recurro.cells",
-    "Recurrent": "recurro.nn.recurrent",
+    "Recurrent": "recurro.nn",
     "RecurrentDropout": "recurro.cells",
     "RecurroError": "recurro.errors",
     "Residual": "recurro.cells",

@@ -115,6 +115,7 @@ def test_no_circle_among_modules() -> None:
             in MODULES
         }
         for module in MODULES
+        if module != "recurro"
     }
     try:
         TopologicalSorter(graph).prepare()

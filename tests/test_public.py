@@ -42,6 +42,18 @@ def test_public_name_lives_where_the_table_says() -> None:
         assert name in defined, f"{module} does not define {name}"
 
 
+def test_type_checkers_see_the_same_names() -> None:
+    tree = ast.parse(Path(recurro.__file__).read_text(encoding="utf-8"))
+    seen = {
+        alias.asname: node.module
+        for block in tree.body
+        if isinstance(block, ast.If)
+        for node in block.body
+        for alias in node.names
+    }
+    assert seen == recurro._HOME
+
+
 def test_rooms_are_attributes() -> None:
     assert recurro.errors.DataError.__mro__[1] is recurro.RecurroError
 
