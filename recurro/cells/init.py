@@ -114,10 +114,7 @@ def spectral_radius(matrix: Float[Tensor, "units units"]) -> float:
         >>> round(spectral_radius(torch.tensor([[0.0, 2.0], [-2.0, 0.0]])), 6)
         2.0
     """
-    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
-        raise ShapeError(
-            f"spectral_radius: the matrix must be square, got {tuple(matrix.shape)}."
-        )
+    _check_square(matrix, "spectral_radius")
     return torch.linalg.eigvals(matrix.detach().double()).abs().max().item()
 
 
@@ -135,6 +132,9 @@ def bound_spectral_radius(
         bound: The largest modulus allowed, > 0.
         squarings: How often the power is doubled.
 
+    Raises:
+        ShapeError: If the matrix is not square.
+
     Example:
         >>> w = torch.eye(3) * 2
         >>> bound_spectral_radius(w, 0.9)
@@ -143,6 +143,7 @@ def bound_spectral_radius(
     """
     if bound <= 0:
         raise ArgumentError(f"bound_spectral_radius: bound must be > 0, got {bound}.")
+    _check_square(matrix, "bound_spectral_radius")
     power, log_scale, k = matrix.detach().clone(), 0.0, 1
     for _ in range(squarings):
         norm = torch.linalg.matrix_norm(power).item()
@@ -155,3 +156,10 @@ def bound_spectral_radius(
     if radius > bound:
         with torch.no_grad():
             matrix.mul_(bound / radius)
+
+
+def _check_square(matrix: Tensor, owner: str) -> None:
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
+        raise ShapeError(
+            f"{owner}: the matrix must be square, got {tuple(matrix.shape)}."
+        )
