@@ -73,7 +73,7 @@ BINARY = [
     maximum,
     lambda a, b: where(a < b + 0.1234, a, b),
     lambda a, b: where(a <= 0.4321, b, 0.5),
-    lambda a, b: where(b - a < 0.777, b, a),
+    lambda a, b: where(b - a > 0.777, b, a),
     lambda a, b: where(a >= b * 0.613, 1 - a, -b),
 ]
 AFFINE = len(UNARY) + len(BINARY)
