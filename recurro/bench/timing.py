@@ -15,11 +15,10 @@ Example:
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -27,7 +26,7 @@ import numpy as np
 
 from recurro.errors import ArgumentError
 
-__all__ = ["Row", "Spread", "machine", "take_turns", "write_json"]
+__all__ = ["Row", "Spread", "as_tree", "machine", "take_turns"]
 
 STEADY = 1.15
 """Largest upper over lower quartile of a baseline that may be trusted."""
@@ -134,22 +133,22 @@ def machine() -> dict[str, object]:
     }
 
 
-def write_json(path: Path, question: str, rows: list[Row], **settings: object) -> None:
-    """Write rows with the question, the settings and the machine beside them.
+def as_tree(
+    question: str, rows: Sequence[Row], settings: Mapping[str, object]
+) -> dict[str, object]:
+    """Rows as plain values, with the question, the settings and the machine.
 
     Args:
-        path: The file to write.
         question: What was asked, in words.
         rows: What :func:`take_turns` gave.
         settings: Sizes and other settings of the measurement.
     """
-    told = {
+    return {
         "question": question,
-        "settings": settings,
+        "settings": dict(settings),
         "rows": [asdict(row) for row in rows],
         "machine": machine(),
     }
-    path.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
 
 
 def _nothing() -> None:

@@ -26,17 +26,18 @@ def evaluate(
 ) -> None:
     """Score a text: nats per token, bits per character, perplexity.
 
-    A run by class is scored by how often it names the class.
+    A run by class is scored by how well it names the classes; one of n-grams by its
+    perplexity with and without the unknown words.
     """
     use_threads(threads)
     from recurro.cli.language import open_run
     from recurro.cli.show import print_figures, print_json
     from recurro.data import read_classes
-    from recurro.tasks import LanguageModel
+    from recurro.tasks import ClassLanguageModel
     from recurro.tasks.corpora import text_filter
 
     model = open_run(run)
-    if isinstance(model, LanguageModel):
+    if not isinstance(model, ClassLanguageModel):
         figures = model.evaluate(files)
     else:
         data = model.settings.data

@@ -10,7 +10,6 @@ import typer
 
 from recurro.cli.options import RunFolder, Threads
 from recurro.cli.running import use_threads
-from recurro.errors import ArgumentError
 
 Prompt = Annotated[
     str,
@@ -81,22 +80,19 @@ def generate(
     """
     use_threads(threads)
     from recurro.cli.language import open_run
-    from recurro.tasks import LanguageModel
-    from recurro.tasks.speak import Manner
 
     model = open_run(run)
     for index in range(number):
-        drawn = None if seed is None else seed + index
-        manner = Manner(temperature, top_k, top_p, beam, drawn)
-        if not isinstance(model, LanguageModel):
-            pieces = model.stream(label or "", prompt, length, manner=manner)
-        elif label is None:
-            pieces = model.stream(prompt, length, **vars(manner))
-        else:
-            raise ArgumentError(
-                f"{run}: --class is for a run that was trained by class, got one of "
-                "text. Leave it out."
-            )
+        pieces = model.stream(
+            prompt,
+            length,
+            label=label,
+            temperature=temperature,
+            top_k=top_k,
+            top_p=top_p,
+            beam_size=beam,
+            seed=None if seed is None else seed + index,
+        )
         _write(pieces, stream)
 
 

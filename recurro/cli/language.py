@@ -6,17 +6,32 @@ from pathlib import Path
 from typing import TypeAlias
 
 from recurro.cli.show import print_json, print_rows, say, say_dim, watch
+from recurro.data import read_classes
+from recurro.errors import RunError
 from recurro.report import Sample, write_report
-from recurro.tasks import ClassLanguageModel, LanguageModel
+from recurro.tasks import ClassLanguageModel, LanguageModel, NGramLanguageModel
 from recurro.tasks.config import LanguageSettings
 from recurro.tasks.corpora import text_filter
 from recurro.tasks.runs import task_of
-from recurro.tasks.speak import Manner
 from recurro.train import current_shard
 
-__all__ = ["Model", "finish", "open_run", "resume_run", "samples_of", "train_run"]
+__all__ = [
+    "Model",
+    "Trained",
+    "finish",
+    "open_run",
+    "resume_run",
+    "samples_of",
+    "train_run",
+]
 
-Model: TypeAlias = LanguageModel | ClassLanguageModel
+Trained: TypeAlias = LanguageModel | ClassLanguageModel
+"""What is trained step by step, and so can be resumed."""
+
+Model: TypeAlias = Trained | NGramLanguageModel
+"""What a run folder may hold."""
+
+_KINDS: dict[str, type[Trained]] = {"lm": LanguageModel, "by-class": ClassLanguageModel}
 
 TEMPERATURES = (0.5, 0.8, 1.0)
 """From careful to free: at these a report shows what a model writes."""
@@ -24,7 +39,7 @@ TEMPERATURES = (0.5, 0.8, 1.0)
 
 def train_run(
     settings: LanguageSettings, run: Path, *, overwrite: bool, quiet: bool
-) -> Model:
+) -> Trained:
     """Train a model in a run folder, shown to a person."""
     model = LanguageModel(**settings.arguments(), out=run, overwrite=overwrite)
     data, training = settings.data, settings.train
@@ -37,8 +52,6 @@ def train_run(
                 progress=watcher,
                 reading=watcher.reading,
             )
-        from recurro.data import read_classes
-
         items = read_classes(
             data.by_class, encoding=data.encoding, text_filter=text_filter(data)
         )
@@ -49,19 +62,29 @@ def train_run(
         )
 
 
-def resume_run(run: Path, *, quiet: bool) -> Model:
-    """Go on with a run, shown to a person."""
-    kind = _kind(run)
+def resume_run(run: Path, *, quiet: bool) -> Trained:
+    """Go on with a run, shown to a person.
+
+    Raises:
+        RunError: If it is no run that can be resumed.
+    """
+    kind = _KINDS.get(task_of(run))
+    if kind is None:
+        raise RunError(
+            f"{run}: resume is for a run of a network, got one of n-grams, which are "
+            "trained in one go."
+        )
     with watch(quiet=_quiet(quiet)) as watcher:
         return kind.resume(run, progress=watcher)
 
 
 def open_run(run: Path) -> Model:
     """The model of a run, whichever kind it is."""
-    return _kind(run).load(run)
+    kind = _KINDS.get(task_of(run))
+    return NGramLanguageModel.load(run) if kind is None else kind.load(run)
 
 
-def finish(model: Model, run: Path, *, as_json: bool) -> None:
+def finish(model: Trained, run: Path, *, as_json: bool) -> None:
     """Write the report of a run and say how it went and what to do next."""
     if current_shard().rank > 0:
         return
@@ -82,7 +105,7 @@ def finish(model: Model, run: Path, *, as_json: bool) -> None:
     say_dim(f"Try next: {_next(model, run)}")
 
 
-def samples_of(model: Model, length: int = 300) -> list[Sample]:
+def samples_of(model: Trained, length: int = 300) -> list[Sample]:
     """What the model writes at a few temperatures, or for a few classes."""
     if isinstance(model, ClassLanguageModel):
         return [
@@ -104,16 +127,12 @@ def samples_of(model: Model, length: int = 300) -> list[Sample]:
 
 def _items(model: ClassLanguageModel, name: str, count: int) -> list[str]:
     return [
-        model.generate(name, length=100, manner=Manner(0.8, seed=seed))
+        model.generate(length=100, label=name, temperature=0.8, seed=seed)
         for seed in range(count)
     ]
 
 
-def _kind(run: Path) -> type[LanguageModel] | type[ClassLanguageModel]:
-    return {"lm": LanguageModel, "by-class": ClassLanguageModel}[task_of(run)]
-
-
-def _next(model: Model, run: Path) -> str:
+def _next(model: Trained, run: Path) -> str:
     if isinstance(model, ClassLanguageModel):
         return f"recurro predict {run} FILE"
     return f"recurro generate {run} --temperature 0.8"

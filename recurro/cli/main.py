@@ -14,6 +14,8 @@ from typing import Any, NoReturn
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from recurro.cli.bench_ngram import bench_ngram
+from recurro.cli.bench_training import bench_training
 from recurro.cli.demo import demo
 from recurro.cli.evaluate import evaluate
 from recurro.cli.generate import generate
@@ -21,6 +23,7 @@ from recurro.cli.options import UsageError
 from recurro.cli.predict import predict
 from recurro.cli.resume import resume
 from recurro.cli.train_lm import train_lm
+from recurro.cli.train_ngram import train_ngram
 from recurro.errors import RecurroError
 
 __all__ = ["app", "main"]
@@ -150,10 +153,16 @@ def _add(group: typer.Typer, name: str, command: Callable[..., None]) -> None:
 app = _group("recurro", "Train, judge and use recurrent sequence models.")
 train = _group("train", "Train a model; its run folder holds all there is to it.")
 
+bench = _group("bench", "Measure speed and quality on this machine.")
+
 app.add_typer(train)
+app.add_typer(bench)
 for verb in (demo, resume, evaluate, predict, generate):
     _add(app, verb.__name__, verb)
 _add(train, "lm", train_lm)
+_add(train, "ngram", train_ngram)
+_add(bench, "training", bench_training)
+_add(bench, "ngram", bench_ngram)
 
 
 def main() -> NoReturn:

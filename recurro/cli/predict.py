@@ -27,12 +27,12 @@ def predict(
     use_threads(threads)
     from recurro.cli.language import open_run
     from recurro.cli.show import print_json, say
-    from recurro.tasks import LanguageModel
+    from recurro.tasks import ClassLanguageModel
     from recurro.tasks.corpora import lines_of
 
     model = open_run(run)
     lines = lines_of(file, model.settings.data)
-    if isinstance(model, LanguageModel):
+    if not isinstance(model, ClassLanguageModel):
         rows = [
             {"log_prob": float(value), "text": line}
             for value, line in zip(model.log_prob(file), lines, strict=True)

@@ -25,6 +25,7 @@ from recurro.report.table import Rows, as_cells, baseline_table, rich_table
 
 __all__ = [
     "Watcher",
+    "as_json",
     "print_figures",
     "print_json",
     "print_rows",
@@ -76,9 +77,14 @@ def say_dim(line: str) -> None:
     Console(highlight=False, soft_wrap=True).print(Text(line, style="dim"))
 
 
+def as_json(value: object) -> str:
+    """Figures for a program; a number that is not finite becomes null."""
+    return json.dumps(_finite(value), ensure_ascii=False, indent=2) + "\n"
+
+
 def print_json(value: object) -> None:
-    """Print figures for a program; a number that is not finite becomes null."""
-    print(json.dumps(_finite(value), ensure_ascii=False, indent=2))  # noqa: T201 (the output)
+    """Print figures for a program."""
+    say(as_json(value).rstrip())
 
 
 def print_rows(rows: Rows) -> None:

@@ -5,5 +5,11 @@ from __future__ import annotations
 from recurro.tasks.by_class import ClassLanguageModel
 from recurro.tasks.config import LanguageSettings
 from recurro.tasks.language_model import LanguageModel
+from recurro.tasks.ngram import NGramLanguageModel
 
-__all__ = ["ClassLanguageModel", "LanguageModel", "LanguageSettings"]
+__all__ = [
+    "ClassLanguageModel",
+    "LanguageModel",
+    "LanguageSettings",
+    "NGramLanguageModel",
+]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
@@ -32,13 +32,13 @@ from recurro.tasks.runs import (
     read_run,
     state_folder,
 )
-from recurro.tasks.speak import Manner, speak
+from recurro.tasks.speak import Speaker, Voice
 from recurro.train import Progress, RunFolder, train
 
 __all__ = ["ClassLanguageModel"]
 
 
-class ClassLanguageModel(ClassifierMixin, BaseEstimator):
+class ClassLanguageModel(Speaker, ClassifierMixin, BaseEstimator):
     """A classifier that asks which class would have written a text.
 
     class = argmax_c log P(text | c) + log P(c)
@@ -183,37 +183,7 @@ class ClassLanguageModel(ClassifierMixin, BaseEstimator):
         truth = np.array([ids[str(label)] for label in labels])
         return class_figures(self.log_likelihood(items) + self.log_prior_, truth)
 
-    def generate(
-        self,
-        label: str,
-        prompt: str = "",
-        length: int = 500,
-        *,
-        manner: Manner | None = None,
-    ) -> str:
-        """Write a text of a class; ``stream`` says how."""
-        return "".join(self.stream(label, prompt, length, manner=manner))
-
-    def stream(
-        self,
-        label: str,
-        prompt: str = "",
-        length: int = 500,
-        *,
-        manner: Manner | None = None,
-    ) -> Iterator[str]:
-        """Generate a text of a class piece by piece, the prompt first.
-
-        Args:
-            label: The class.
-            prompt: What the text begins with.
-            length: Symbols to add at most, up to the end of the line.
-            manner: How symbols are chosen.
-
-        Raises:
-            ArgumentError: If there is no such class, or an argument is out of range.
-            VocabularyError: If the prompt holds symbols outside the vocabulary.
-        """
+    def _voice(self, label: str | None) -> Voice:
         network = self._fitted()
         found = np.flatnonzero(self.classes_ == label)
         if len(found) == 0:
@@ -222,9 +192,7 @@ class ClassLanguageModel(ClassifierMixin, BaseEstimator):
                 f"{label!r}."
             )
         says = stepper(network, self.tokenizer_, int(found[0]))
-        device = next(network.parameters()).device
-        chosen = manner or Manner()
-        return speak(says, self.tokenizer_, prompt, length, chosen, device)
+        return Voice(says, self.tokenizer_, next(network.parameters()).device)
 
     def _read(
         self, items: Sequence[str], labels: np.ndarray, chosen: TextFilter
@@ -325,7 +293,8 @@ class ClassLanguageModel(ClassifierMixin, BaseEstimator):
     def _open(
         cls, path: Path | str, cell: Cell | None
     ) -> tuple[Self, RunFolder, LanguageSettings, Tokenizer]:
-        run, settings, tokenizer = read_run(path, "by-class")
+        run, tree, tokenizer = read_run(path, "by-class")
+        settings = LanguageSettings(**tree)
         prototype = LanguageModel(**settings.arguments(cell), out=run.path)
         model = cls(prototype, separate=settings.separate)
         model.run_ = run

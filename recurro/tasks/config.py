@@ -25,6 +25,8 @@ __all__ = [
     "LanguageSettings",
     "LanguageTraining",
     "ModelSettings",
+    "NGramSettings",
+    "RunSettings",
     "build_cell",
     "cell_tree",
 ]
@@ -170,14 +172,45 @@ class LanguageTraining(TrainSettings):
         return {**values, "k1": pair[0], "k2": pair[1]}
 
 
-class LanguageSettings(Settings):
-    """All settings of a run, as ``config.yaml`` holds them.
+class RunSettings(Settings):
+    """What the ``config.yaml`` of every run on texts holds.
 
     Attributes:
         recurro: The version that wrote them.
+        data: What is read.
+    """
+
+    recurro: str = recurro.__version__
+    data: DataSettings = DataSettings.model_validate({})
+
+    def tree(self) -> Tree:
+        """Plain values that give equal settings: ``type(settings)(**tree)``."""
+        return self.model_dump(mode="json", exclude={"train": {"k1", "k2"}})
+
+    def with_files(self, files: tuple[str, ...], valid: tuple[str, ...]) -> Self:
+        """The same settings with the files that are read, for the record."""
+        data = self.data.model_copy(update={"files": files, "valid": valid})
+        return self.model_copy(update={"data": data})
+
+
+class NGramSettings(RunSettings):
+    """All settings of a run of n-grams.
+
+    Attributes:
+        task: ``ngram``.
+        order: The longest n.
+    """
+
+    task: Literal["ngram"] = "ngram"
+    order: int = Field(default=5, ge=1)
+
+
+class LanguageSettings(RunSettings):
+    """All settings of a run of a language model.
+
+    Attributes:
         task: ``lm``, or ``by-class`` for a model of P(text | class).
         separate: Of ``by-class``, whether each class has a network of its own.
-        data: What is read.
         model: What the network is made of.
         train: How it is trained.
 
@@ -187,23 +220,10 @@ class LanguageSettings(Settings):
         (20, 60, 256)
     """
 
-    recurro: str = recurro.__version__
     task: Literal["lm", "by-class"] = "lm"
     separate: bool = False
-    data: DataSettings = DataSettings.model_validate({})
     model: ModelSettings = ModelSettings.model_validate({})
     train: LanguageTraining = LanguageTraining.model_validate({})
-
-    def tree(self) -> Tree:
-        """Plain values that give equal settings: ``LanguageSettings(**tree)``."""
-        return self.model_dump(mode="json", exclude={"train": {"k1", "k2"}})
-
-    def with_files(
-        self, files: tuple[str, ...], valid: tuple[str, ...]
-    ) -> LanguageSettings:
-        """The same settings with the files that are read, for the record."""
-        data = self.data.model_copy(update={"files": files, "valid": valid})
-        return self.model_copy(update={"data": data})
 
     def arguments(self, cell: Cell | None = None) -> Tree:
         """The arguments of ``LanguageModel``.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, Self
 
@@ -13,6 +13,7 @@ from sklearn.exceptions import NotFittedError
 from recurro.cells import LSTM, Cell
 from recurro.data import Tokenizer
 from recurro.data.text import Progress as Reading
+from recurro.errors import ArgumentError
 from recurro.nn.language import LanguageNetwork
 from recurro.tasks.comparison import compare, read_comparison
 from recurro.tasks.config import (
@@ -42,13 +43,13 @@ from recurro.tasks.language_task import (
 )
 from recurro.tasks.network import build_network, load_weights, stepper
 from recurro.tasks.runs import begin_run, draft_folder, read_run, state_folder
-from recurro.tasks.speak import Manner, speak
+from recurro.tasks.speak import Speaker, Voice
 from recurro.train import Progress, RunFolder, train
 
 __all__ = ["LanguageModel"]
 
 
-class LanguageModel(BaseEstimator):
+class LanguageModel(Speaker, BaseEstimator):
     """A recurrent language model with the verbs of scikit-learn.
 
     P(text) = prod_t P(symbol_t | symbols before), the factors from a softmax over what
@@ -277,61 +278,15 @@ class LanguageModel(BaseEstimator):
         losses = token_losses(network, part, streams=1)
         return -sum_by_line(losses, part.corpus, self.tokenizer_)
 
-    def generate(
-        self,
-        prompt: str = "",
-        length: int = 500,
-        *,
-        temperature: float = 1.0,
-        top_k: int | None = None,
-        top_p: float | None = None,
-        beam_size: int | None = None,
-        seed: int | None = None,
-    ) -> str:
-        """Generate a text that begins with a prompt; ``stream`` says how."""
-        pieces = self.stream(
-            prompt,
-            length,
-            temperature=temperature,
-            top_k=top_k,
-            top_p=top_p,
-            beam_size=beam_size,
-            seed=seed,
-        )
-        return "".join(pieces)
-
-    def stream(
-        self,
-        prompt: str = "",
-        length: int = 500,
-        *,
-        temperature: float = 1.0,
-        top_k: int | None = None,
-        top_p: float | None = None,
-        beam_size: int | None = None,
-        seed: int | None = None,
-    ) -> Iterator[str]:
-        """Generate text piece by piece, the prompt first.
-
-        Args:
-            prompt: What the text begins with.
-            length: Symbols to add; with ``lines=True`` at most, up to the line's end.
-            temperature: Below 1 more likely, above 1 more surprising symbols are drawn;
-                0 takes the likeliest.
-            top_k: Draw among the k likeliest symbols only.
-            top_p: Draw among the fewest symbols that hold this much probability.
-            beam_size: Search for a likely text with this many beams; nothing is drawn.
-            seed: The same seed gives the same text; ``None`` a new one each time.
-
-        Raises:
-            ArgumentError: If an argument is out of its range.
-            VocabularyError: If the prompt holds symbols outside the vocabulary.
-        """
-        network, tokenizer = self._fitted(), self.tokenizer_
-        manner = Manner(temperature, top_k, top_p, beam_size, seed)
-        device = next(network.parameters()).device
-        says = stepper(network, tokenizer)
-        return speak(says, tokenizer, prompt, length, manner, device)
+    def _voice(self, label: str | None) -> Voice:
+        network = self._fitted()
+        if label is not None:
+            raise ArgumentError(
+                f"generate: label is for a model by class, got {label!r} for one of "
+                "text. Leave it out."
+            )
+        says = stepper(network, self.tokenizer_)
+        return Voice(says, self.tokenizer_, next(network.parameters()).device)
 
     def save(self, path: Path | str, *, overwrite: bool = False) -> None:
         """Write the model as a run folder: settings, vocabulary, weights, baselines.
@@ -400,7 +355,8 @@ class LanguageModel(BaseEstimator):
     def _open(
         cls, path: Path | str, cell: Cell | None
     ) -> tuple[Self, RunFolder, LanguageSettings, Tokenizer]:
-        run, settings, tokenizer = read_run(path, "lm")
+        run, tree, tokenizer = read_run(path, "lm")
+        settings = LanguageSettings(**tree)
         model = cls(**settings.arguments(cell), out=run.path)
         model.run_ = run
         return model, run, settings, tokenizer

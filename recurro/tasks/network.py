@@ -24,6 +24,7 @@ __all__ = [
     "build_network",
     "load_weights",
     "stepper",
+    "without_unknown",
 ]
 
 
@@ -167,8 +168,12 @@ def stepper(
         chosen = network.networks[condition or 0]
         assert isinstance(chosen, LanguageNetwork)
         network, condition = chosen, None
-    plain = NetworkStepper(network, condition)
-    return plain if tokenizer.unk_id is None else _Without(plain, tokenizer.unk_id)
+    return without_unknown(NetworkStepper(network, condition), tokenizer)
+
+
+def without_unknown(says: Stepper, tokenizer: Tokenizer) -> Stepper:
+    """A decoder's view of a model that never says the unknown symbol, if any."""
+    return says if tokenizer.unk_id is None else _Without(says, tokenizer.unk_id)
 
 
 @dataclass(frozen=True)

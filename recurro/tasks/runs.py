@@ -10,10 +10,11 @@ from typing import Any
 
 from recurro.data import Tokenizer
 from recurro.errors import RunError
-from recurro.tasks.config import LanguageSettings
+from recurro.tasks.config import RunSettings
 from recurro.train import RunFolder
 
 __all__ = [
+    "TASKS",
     "begin_run",
     "draft_folder",
     "read_classes_of",
@@ -22,6 +23,7 @@ __all__ = [
     "task_of",
 ]
 
+TASKS = ("lm", "by-class", "ngram")
 VOCABULARY = "vocabulary.json"
 CLASSES = "classes.json"
 
@@ -54,7 +56,7 @@ def draft_folder(out: Path | None) -> Iterator[Path | None]:
 def begin_run(
     out: Path,
     draft: Path,
-    settings: LanguageSettings,
+    settings: RunSettings,
     tokenizer: Tokenizer,
     *,
     overwrite: bool = False,
@@ -86,7 +88,7 @@ def begin_run(
 
 
 def task_of(path: Path | str) -> str:
-    """The task of a run: ``lm`` or ``by-class``.
+    """The task of a run, one of ``TASKS``.
 
     Raises:
         RunError: If it is no run, incomplete, changed, from a newer version or of a
@@ -97,12 +99,12 @@ def task_of(path: Path | str) -> str:
 
 def read_run(
     path: Path | str, task: str
-) -> tuple[RunFolder, LanguageSettings, Tokenizer]:
-    """Open a run folder; its settings and vocabulary are checked.
+) -> tuple[RunFolder, dict[str, Any], Tokenizer]:
+    """Open a run folder: it, the tree of its settings, and its vocabulary.
 
     Args:
         path: The folder.
-        task: The task it must be of, ``lm`` or ``by-class``.
+        task: The task it must be of, one of ``TASKS``.
 
     Raises:
         RunError: If it is no run, incomplete, changed, from a newer version or of
@@ -110,20 +112,18 @@ def read_run(
     """
     run, tree, found = _open(path)
     if found != task:
-        other = {"lm": "LanguageModel", "by-class": "ClassLanguageModel"}[found]
         raise RunError(
             f"{run.path}: must be a run of task {task!r}, got one of {found!r}. "
-            f"Open it with {other}."
+            "Open it with the class of its task."
         )
-    tokenizer = Tokenizer.load(run.path / VOCABULARY)
-    return run, LanguageSettings(**tree), tokenizer
+    return run, tree, Tokenizer.load(run.path / VOCABULARY)
 
 
 def _open(path: Path | str) -> tuple[RunFolder, dict[str, Any], str]:
     run = RunFolder.open(path)
     tree = run.read_config()
     task = tree.get("task") if isinstance(tree, dict) else None
-    if task not in ("lm", "by-class"):
+    if task not in TASKS:
         raise RunError(
             f"{run.path}: must be the run of a language model, got one of task "
             f"{task!r}. Name another run."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
@@ -13,12 +14,12 @@ from recurro.errors import ArgumentError, VocabularyError
 from recurro.generate import beam_search, sample
 from recurro.types import Stepper
 
-__all__ = ["Manner", "speak"]
+__all__ = ["Manner", "Speaker", "Voice", "speak"]
 
 
 @dataclass(frozen=True)
 class Manner:
-    """How the next symbol is chosen; ``LanguageModel.stream`` says what each means."""
+    """How the next symbol is chosen; ``Speaker.stream`` says what each means."""
 
     temperature: float = 1.0
     top_k: int | None = None
@@ -27,26 +28,88 @@ class Manner:
     seed: int | None = None
 
 
-def speak(
-    stepper: Stepper,
-    tokenizer: Tokenizer,
-    prompt: str,
-    length: int,
-    manner: Manner,
-    device: torch.device,
-) -> Iterator[str]:
+@dataclass(frozen=True)
+class Voice:
+    """Who speaks.
+
+    Attributes:
+        stepper: The model.
+        tokenizer: Its vocabulary.
+        device: Where it is.
+    """
+
+    stepper: Stepper
+    tokenizer: Tokenizer
+    device: torch.device
+
+
+class Speaker(ABC):
+    """A model that writes text."""
+
+    @abstractmethod
+    def _voice(self, label: str | None) -> Voice:
+        """The model as a decoder sees it, of a class where there are classes."""
+
+    def generate(
+        self,
+        prompt: str = "",
+        length: int = 500,
+        *,
+        label: str | None = None,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        beam_size: int | None = None,
+        seed: int | None = None,
+    ) -> str:
+        """Write a text that begins with a prompt; ``stream`` says how."""
+        manner = Manner(temperature, top_k, top_p, beam_size, seed)
+        return "".join(speak(self._voice(label), prompt, length, manner))
+
+    def stream(
+        self,
+        prompt: str = "",
+        length: int = 500,
+        *,
+        label: str | None = None,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        beam_size: int | None = None,
+        seed: int | None = None,
+    ) -> Iterator[str]:
+        """Write a text piece by piece, the prompt first.
+
+        Args:
+            prompt: What the text begins with.
+            length: Symbols to add; of a model of lines at most, up to the line's end.
+            label: Of a model by class, which class; ``None`` for others.
+            temperature: Below 1 more likely, above 1 more surprising symbols are drawn;
+                0 takes the likeliest.
+            top_k: Draw among the k likeliest symbols only.
+            top_p: Draw among the fewest symbols that hold this much probability.
+            beam_size: Search for a likely text with this many beams; nothing is drawn.
+            seed: The same seed gives the same text; ``None`` a new one each time.
+
+        Raises:
+            ArgumentError: If an argument is out of its range.
+            VocabularyError: If the prompt holds symbols outside the vocabulary.
+        """
+        manner = Manner(temperature, top_k, top_p, beam_size, seed)
+        return speak(self._voice(label), prompt, length, manner)
+
+
+def speak(voice: Voice, prompt: str, length: int, manner: Manner) -> Iterator[str]:
     """Begin with a prompt and go on, piece by piece.
 
     What stands before the text is the end of a line; a model that knows none begins
     with a symbol drawn at random.
 
     Args:
-        stepper: The model.
-        tokenizer: Its vocabulary.
+        voice: Who speaks.
         prompt: What the text begins with; may be empty.
         length: Symbols to add at most.
         manner: How they are chosen.
-        device: Where the model is.
 
     Raises:
         ArgumentError: If an argument is out of its range.
@@ -57,7 +120,7 @@ def speak(
             "generate: a beam search draws nothing, got beam_size and top_k. Leave one "
             "of them out."
         )
-    generator = torch.Generator()
+    tokenizer, generator = voice.tokenizer, torch.Generator()
     if manner.seed is None:
         generator.seed()
     else:
@@ -66,12 +129,12 @@ def speak(
     before = _before(tokenizer)
     if not (before or said):
         said = [int(torch.randint(tokenizer.size, (), generator=generator))]
-    ids = torch.tensor([*before, *said], device=device)
+    ids = torch.tensor([*before, *said], device=voice.device)
     stop = tokenizer.eos_id if tokenizer.lines else None
     following: Iterable[int]
     if manner.beam_size is None:
         following = sample(
-            stepper,
+            voice.stepper,
             ids,
             length,
             temperature=manner.temperature,
@@ -82,7 +145,7 @@ def speak(
         )
     else:
         found = beam_search(
-            stepper, ids[:, None], length, beam_size=manner.beam_size, stop=stop
+            voice.stepper, ids[:, None], length, beam_size=manner.beam_size, stop=stop
         )
         following = found[0][0].ids
     return tokenizer.pieces(chain(said, following))
