@@ -39,11 +39,13 @@ class Subject(abc.ABC):
         causal: Whether a step sees only the steps before it.
         empty: Whether it takes no step, no row and rows of length 0.
         random: Whether training draws masks.
+        fast: The backend that is held to the reference.
     """
 
     causal = True
     empty = True
     random = False
+    fast = "auto"
 
     @abc.abstractmethod
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -78,6 +80,7 @@ class CellSubject(Subject):
     cell: Cell
     reverse: bool = False
     random: bool = False
+    fast: str = "auto"
 
     @cached_property
     def part(self) -> Recurrence:
@@ -123,6 +126,7 @@ class LayerSubject(Subject):
     name: str
     module: nn.Module
     random: bool = False
+    fast: str = "auto"
 
     @property
     def causal(self) -> bool:
@@ -171,7 +175,7 @@ class LayerSubject(Subject):
         saved = io.BytesIO()
         torch.save(self.module, saved)
         saved.seek(0)
-        loaded = torch.load(saved, weights_only=False)
+        loaded = torch.load(saved, weights_only=False).double()
         state_dict = io.BytesIO()
         torch.save(parameters, state_dict)
         state_dict.seek(0)
@@ -287,11 +291,11 @@ def check_backends_agree(subject: Subject) -> None:
         p = problem(subject, dtype)
         for options in ({}, {"lengths": lengths}):
             wanted = solve(subject, p, **options)
-            got = solve(subject, p, backend="auto", **options)
+            got = solve(subject, p, backend=subject.fast, **options)
             assert distance(got, wanted) <= bound
             wanted = gradients(subject, p, **options)
-            got = gradients(subject, p, backend="auto", **options)
-            assert distance(got, wanted) <= bound
+            got = gradients(subject, p, backend=subject.fast, **options)
+            assert distance(got, wanted) <= 5 * bound  # some gradients cancel
 
 
 def check_first_derivatives(subject: Subject) -> None:
@@ -304,7 +308,7 @@ def check_first_derivatives(subject: Subject) -> None:
 def check_second_derivatives(subject: Subject) -> None:
     """The same once more."""
     p = problem(subject, time=2, batch=2)
-    function, values = flat(subject, p, backend="auto")
+    function, values = flat(subject, p, backend=subject.fast)
     assert gradgradcheck(function, values, fast_mode=True, atol=1e-4)
 
 
@@ -357,7 +361,7 @@ def check_a_row_equals_its_own_run(subject: Subject) -> None:
     with torch.no_grad():  # the padding may hold anything
         p.x[2:, 0] = torch.nan
         p.x[lengths[2] :, 2] = torch.inf
-    for backend in ("reference", "auto"):
+    for backend in ("reference", subject.fast):
         options = {"lengths": torch.tensor(lengths), "backend": backend}
         got = solve(subject, p, **options)
         close(got, wanted)
@@ -383,10 +387,10 @@ def check_empty(subject: Subject) -> None:
         p = problem(subject, time=time, batch=batch)
         width = solve(subject, problem(subject))[0].shape[-1]
         for lengths in (None, torch.zeros(batch, dtype=torch.long)):
-            y, *state = solve(subject, p, lengths=lengths, backend="auto")
+            y, *state = solve(subject, p, lengths=lengths, backend=subject.fast)
             assert y.shape == (time, batch, width)
             close(tuple(state), p.state)
-            g = gradients(subject, p, lengths=lengths, backend="auto")
+            g = gradients(subject, p, lengths=lengths, backend=subject.fast)
             assert [t.shape for t in g] == [t.shape for t in p.leaves()]
             assert not any(t.any() for t in g[1 + len(p.state) :])
 
@@ -402,7 +406,7 @@ def check_arguments_are_untouched(subject: Subject) -> None:
     p, lengths = problem(subject), torch.tensor([2, TIME, 1])
     before = [tensor.detach().clone() for tensor in (*p.leaves(), lengths)]
     versions = [tensor._version for tensor in (*p.leaves(), lengths)]
-    for backend in ("reference", "auto"):
+    for backend in ("reference", subject.fast):
         gradients(subject, p, lengths=lengths, backend=backend)
     assert all(map(torch.equal, before, (*p.leaves(), lengths)))
     assert versions == [tensor._version for tensor in (*p.leaves(), lengths)]
@@ -410,7 +414,7 @@ def check_arguments_are_untouched(subject: Subject) -> None:
 
 def check_same_inputs_same_bits(subject: Subject) -> None:
     p = problem(subject, torch.float32)
-    one, two = (gradients(subject, p, backend="auto") for _ in range(2))
+    one, two = (gradients(subject, p, backend=subject.fast) for _ in range(2))
     assert all(map(torch.equal, one, two))
 
 
@@ -441,7 +445,9 @@ def check_torch_func(subject: Subject) -> None:
     lengths = torch.tensor([2, TIME, 1])
 
     def loss(parameters, x, state, lengths):
-        y, final = subject.run(parameters, x, state, lengths=lengths, backend="auto")
+        y, final = subject.run(
+            parameters, x, state, lengths=lengths, backend=subject.fast
+        )
         return weighted((y, *final))
 
     arguments = (p.parameters, p.x, p.state)
@@ -462,7 +468,7 @@ def check_autocast(subject: Subject) -> None:
     """bfloat16 products give nearly the same values and gradients."""
     p = problem(subject, torch.float32)
     wanted, by = solve(subject, p), gradients(subject, p)
-    for backend in ("reference", "auto"):
+    for backend in ("reference", subject.fast):
         with torch.autocast("cpu", torch.bfloat16):
             got = solve(subject, p, backend=backend)
         assert distance(got, wanted) < 0.1
