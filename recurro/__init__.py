@@ -37,6 +37,7 @@ if TYPE_CHECKING:  # the same names, for type checkers and editors
     from recurro.report import baseline_table as baseline_table
     from recurro.tasks import ClassLanguageModel as ClassLanguageModel
     from recurro.tasks import LanguageModel as LanguageModel
+    from recurro.tasks import NGramLanguageModel as NGramLanguageModel
 
 __version__ = "0.1.0"
 
@@ -59,6 +60,7 @@ _HOME = {
     "MinGRU": "recurro.cells",
     "MinLSTM": "recurro.cells",
     "MinimalGatedUnit": "recurro.cells",
+    "NGramLanguageModel": "recurro.tasks",
     "NGramModel": "recurro.baselines",
     "PeepholeLSTM": "recurro.cells",
     "Rate": "recurro.cells",
