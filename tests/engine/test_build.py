@@ -238,7 +238,7 @@ def test_a_refused_text_is_kept_and_its_line_named(home):
 
 
 def test_a_library_without_its_functions_is_refused(home):
-    with pytest.raises(BackendError, match="a kernel must load, got .*nowhere"):
+    with pytest.raises(BackendError, match=r"a kernel must load, got .*nowhere"):
         module.build("int nowhere(void); int (*f)(void) = nowhere;")
 
 
