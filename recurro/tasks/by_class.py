@@ -13,6 +13,7 @@ from sklearn.exceptions import NotFittedError
 from recurro.cells import Cell
 from recurro.data import LabelledItems, TextFilter, Tokenizer, build_corpus
 from recurro.errors import ArgumentError, DataError
+from recurro.nn.language import LanguageNetwork
 from recurro.tasks.comparison import class_figures, compare_classes, read_comparison
 from recurro.tasks.config import LanguageSettings
 from recurro.tasks.corpora import labelled_corpora, open_labelled, text_filter
@@ -21,6 +22,7 @@ from recurro.tasks.language_task import LanguageTask, Part, log_likelihoods
 from recurro.tasks.network import (
     Network,
     NetworkPerClass,
+    Vectors,
     build_network,
     load_weights,
     stepper,
@@ -114,6 +116,11 @@ class ClassLanguageModel(Speaker, ClassifierMixin, BaseEstimator):
             tokenizer, *both = labelled_corpora(data, settings.data, draft)
             parts = both[0], both[1]
             network = self._network(settings, tokenizer)
+            vectors = Vectors.read(settings.model, tokenizer)
+            if vectors is not None:
+                for part in network.modules():
+                    if isinstance(part, LanguageNetwork):
+                        vectors.start(part)
             self.run_ = None
             if out is not None and draft is not None:
                 self.run_ = begin_run(

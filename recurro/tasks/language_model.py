@@ -41,7 +41,7 @@ from recurro.tasks.language_task import (
     token_losses,
     total_loss,
 )
-from recurro.tasks.network import build_network, load_weights, stepper
+from recurro.tasks.network import Vectors, build_network, load_weights, stepper
 from recurro.tasks.runs import begin_run, draft_folder, read_run, state_folder
 from recurro.tasks.speak import Speaker, Voice
 from recurro.train import Progress, RunFolder, train
@@ -205,6 +205,9 @@ class LanguageModel(Speaker, BaseEstimator):
         with draft_folder(out) as draft:
             corpora = build_corpora(text, valid, settings.data, draft, reading)
             network = self._network(settings, corpora.tokenizer)
+            vectors = Vectors.read(settings.model, corpora.tokenizer)
+            if vectors is not None:
+                vectors.start(network)
             self.run_ = None
             if out is not None and draft is not None:
                 self.run_ = begin_run(

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from recurro.cells import Cell
-from recurro.data import Tokenizer
+from recurro.data import Tokenizer, read_word2vec
 from recurro.errors import ConfigError, RunError
 from recurro.nn import Recurrent
 from recurro.nn.language import LanguageNetwork, NetworkStepper
@@ -21,6 +22,7 @@ from recurro.types import Batch, Float, Int, State, Stepper
 __all__ = [
     "Network",
     "NetworkPerClass",
+    "Vectors",
     "build_network",
     "load_weights",
     "stepper",
@@ -86,6 +88,45 @@ def _build(
         dropout=settings.dropout,
         adaptive_cutoffs=settings.adaptive_cutoffs,
     )
+
+
+@dataclass(frozen=True, eq=False)
+class Vectors:
+    """Vectors that an embedding starts from.
+
+    Attributes:
+        matrix: One row per symbol ``(vocab, features)``.
+        found: Which symbols have one ``(vocab,)``.
+    """
+
+    matrix: np.ndarray
+    found: np.ndarray
+
+    @staticmethod
+    def read(settings: ModelSettings, tokenizer: Tokenizer) -> Vectors | None:
+        """The vectors that the settings name, if they name any.
+
+        Raises:
+            DataError: If the file is missing or damaged, or knows no symbol.
+            ConfigError: If they have another width than the embedding.
+        """
+        if settings.vectors is None:
+            return None
+        matrix, found = read_word2vec(settings.vectors, tokenizer.symbols)
+        width = settings.embedding_size or settings.hidden_size
+        if matrix.shape[1] != width:
+            raise ConfigError(
+                f"vectors: '{settings.vectors}' must have vectors as wide as the "
+                f"embedding, {width}, got {matrix.shape[1]}. Set embedding_size="
+                f"{matrix.shape[1]}."
+            )
+        return Vectors(matrix, found)
+
+    @torch.no_grad()
+    def start(self, network: LanguageNetwork) -> None:
+        """Put them into the embedding; symbols without one keep what they have."""
+        weight = network.embedding.weight
+        weight[torch.from_numpy(self.found)] = torch.from_numpy(self.matrix[self.found])
 
 
 class NetworkPerClass(nn.Module):
