@@ -156,7 +156,7 @@ V_FUNCTION vec v_sqrt(vec x) {
 
 /* -- over the lanes ---------------------------------------------------------------- */
 
-/* Each lane joined with the one n further, in pairs: the same order everywhere. */
+/* Lane i of the result is lane i + n, in a circle: sums have one order everywhere. */
 V_FUNCTION vec v_turn(vec x, const int n) {
 #if __has_builtin(__builtin_shuffle)
   return __builtin_shuffle(x, ((ivec){V_COUNT} + n) & (LANES - 1));
@@ -281,11 +281,13 @@ V_FUNCTION vec v_log_rest(vec f) {
 #define V_LOG2_HIGH 0.693359375f
 #define V_LOG2_LOW -2.12194440e-4f
 
+typedef uint32_t uvec __attribute__((vector_size(sizeof(vec))));
+
 V_FUNCTION vec v_log(vec x) {
   const ivec tiny = x < 0x1p-126f;
-  const ivec bits = (ivec)v_select(tiny, x * 0x1p23f, x);
-  const ivec k = (bits - 0x3F3504F3) >> 23; /* x = 2^k (1 + f), from sqrt(1/2) on */
-  const vec f = (vec)(bits - (k << 23)) - 1.0f;
+  const uvec bits = (uvec)v_select(tiny, x * 0x1p23f, x);
+  const ivec k = (ivec)(bits - 0x3F3504F3u) >> 23; /* x = 2^k (1 + f) */
+  const vec f = (vec)(bits - ((uvec)k << 23)) - 1.0f;
   const vec n = __builtin_convertvector(k - (tiny & 23), vec);
   const vec y = n * V_LOG2_HIGH + (f + (n * V_LOG2_LOW + v_log_rest(f)));
   const vec bad = v_select(x == 0, v_set(-INFINITY), v_set(NAN));
