@@ -178,11 +178,18 @@ def build_corpora(
         unknown=settings.unknown,
     )
     paths = (None, None) if folder is None else _paths(folder)
-    return Corpora(
+    corpora = Corpora(
         tokenizer,
         build_corpus(train(), tokenizer, paths[0]),
         build_corpus(held(), tokenizer, paths[1]),
     )
+    if held is train:  # said last, so that an error stands alone
+        warnings.warn(
+            "The text is too short to hold a part of it out: choices are made on the "
+            "text that is trained on.",
+            stacklevel=2,
+        )
+    return corpora
 
 
 def labelled_corpora(
@@ -295,7 +302,7 @@ def hold_out(everything: Blocks, settings: DataSettings) -> tuple[Blocks, Blocks
     Of a running text the end is held out, in whole lines for words. Of lines, those
     that the hash of every split calls test; where there are none, as in the training
     part of such a split, those whose hash with a newline does. Of a text too short for
-    that, both parts are the whole, and a warning says so.
+    that, both parts are the whole.
     """
     if not settings.lines:
         rules = [_tail(everything, settings)]
@@ -304,11 +311,6 @@ def hold_out(everything: Blocks, settings: DataSettings) -> tuple[Blocks, Blocks
     for train, held in rules:
         if len("".join(islice(held(), 2))) > 1 and any(train()):
             return train, held
-    warnings.warn(
-        "The text is too short to hold a part of it out: choices are made on the text "
-        "that is trained on.",
-        stacklevel=2,
-    )
     return everything, everything
 
 
