@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 import torch
+from hypothesis import settings
 from jaxtyping import config, install_import_hook
 
 from tests.checks import check
@@ -17,9 +18,16 @@ from tests.checks import check
 # stand before the first import of recurro.
 install_import_hook("recurro", f"{check.__module__}.{check.__name__}")
 
+# Hypothesis draws the same cases each time, so that the gate gives one answer, and no
+# time limit for a case, as machines are shared. Look for new ones by
+# pytest --hypothesis-profile=default --hypothesis-seed=random.
+settings.register_profile("gate", derandomize=True, deadline=None)
+settings.load_profile("gate")
+
 # One thread per process, as tests run side by side; also in the processes they start.
 torch.set_num_threads(1)
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("RECURRO_COMPILE", "0")  # test_cpu names the backend
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
