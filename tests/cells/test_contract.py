@@ -66,7 +66,7 @@ def reads_state(cell):
 def variant(cell, **options):
     """A subject for which no kernel is rendered: that costs a compilation each."""
     kernel = CellSubject(cell).part.kernel
-    return CellSubject(cell, fast="vendor" if kernel else "reference", **options)
+    return CellSubject(cell, fast="auto" if kernel else "reference", **options)
 
 
 SUBJECTS = [
