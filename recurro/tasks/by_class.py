@@ -149,7 +149,8 @@ class ClassLanguageModel(Speaker, ClassifierMixin, BaseEstimator):
 
     def predict(self, items: Sequence[str]) -> np.ndarray:
         """The likeliest class of each text, ``(items,)``."""
-        return self.classes_[self.predict_log_proba(items).argmax(1)]
+        chances = self.predict_log_proba(items)
+        return self.classes_[chances.argmax(1)]
 
     def log_likelihood(self, items: Sequence[str]) -> np.ndarray:
         """Log P(text | class), the end included, ``(items, classes)``.
