@@ -6,7 +6,7 @@ import pytest
 
 from recurro import cells, nn
 from recurro.nn import Recurrent
-from tests.contract import FAST, HIDDEN, INPUT, LayerSubject
+from tests.contract import CHECKS, HIDDEN, INPUT, LayerSubject
 
 pytestmark = pytest.mark.filterwarnings("ignore:LSTM with projections is not supp")
 
@@ -56,7 +56,7 @@ SUBJECTS = [
 ]
 
 
-@pytest.mark.parametrize("check", FAST, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 @pytest.mark.parametrize("subject", SUBJECTS, ids=str)
 def test_contract(subject, check):
     check(subject)
