@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Generator, Tensor
 
 from recurro.cells.cell import Cell
+from recurro.engine.backends import Backend, choose
+from recurro.engine.cpu import run_cpu
 from recurro.engine.ir import Program
 from recurro.engine.reference import (
     HiddenClip,
@@ -18,11 +20,8 @@ from recurro.engine.reference import (
     run_reference,
 )
 from recurro.engine.trace import trace
-from recurro.engine.vendor import is_transformed, obstacle, run_vendor, twin
-from recurro.errors import ArgumentError, BackendError, ShapeError
-
-Backend = Literal["auto", "reference", "vendor"]
-BACKENDS = ("auto", "reference", "vendor")
+from recurro.engine.vendor import is_transformed, run_vendor, twin
+from recurro.errors import ShapeError
 
 
 class Result(NamedTuple):
@@ -134,9 +133,9 @@ def run(
 ) -> Result:
     """Run a recurrence over time.
 
-    ``auto`` takes PyTorch's kernel where the program has one, the reference elsewhere.
-    Results do not depend on the backend beyond rounding. Second derivatives come from
-    the reference.
+    ``auto`` takes PyTorch's kernel where the program has one, else C rendered from the
+    equations, else the reference (see ``recurro.engine.backends``). Results do not
+    depend on the backend beyond rounding. Second derivatives come from the reference.
 
     Args:
         recurrence: The cell at its sizes.
@@ -149,7 +148,7 @@ def run(
         return_states: Whether the state variables at every step are given too.
         clip: Bound on the gradient of the loss by the state at each step backward.
         training: Whether the cell's masks are random.
-        backend: ``auto``, ``reference`` or ``vendor``.
+        backend: ``auto``, ``reference``, ``vendor`` or ``cpu``.
         generator: Where the masks are drawn from; torch's own if not given.
 
     Raises:
@@ -178,34 +177,15 @@ def run(
         training,
         generator,
     )
-    if _choose(recurrence, request, backend, return_states) == "vendor":
+    chosen = choose(request, recurrence.kernel, backend, return_states)
+    if chosen == "vendor":
         output, final = run_vendor(request, recurrence.kernel, dict(stored))
         return Result(output, final, None)
-    states, final = run_reference(request)
+    states, final = run_cpu(request) if chosen == "cpu" else run_reference(request)
     output = recurrence.cell.output(*states)
     if lengths is not None:
         output = output * active_steps(lengths, len(inputs[0]))
     return Result(output, final, states if return_states else None)
-
-
-def _choose(
-    recurrence: Recurrence, request: Request, backend: Backend, return_states: bool
-) -> str:
-    if backend not in BACKENDS:
-        raise ArgumentError(
-            f"run: backend must be one of {', '.join(BACKENDS)}, got {backend!r}."
-        )
-    if backend == "reference":
-        return backend
-    reason = obstacle(request, recurrence.kernel)
-    if return_states:
-        reason = "PyTorch's kernels do not give the states of every step"
-    if reason is None:
-        return "vendor"
-    if backend == "vendor":
-        raise BackendError(f"run: backend='vendor' must fit the call, but {reason}. "
-                           "Use backend='auto'.")  # fmt: skip
-    return "reference"
 
 
 def _check_inputs(

@@ -51,12 +51,14 @@ def is_transformed() -> bool:
     return is_compiling or functorch.peek_interpreter_stack() is not None
 
 
-def obstacle(request: Request, kernel: str | None) -> str | None:
+def obstacle(request: Request, kernel: str | None, return_states: bool) -> str | None:
     """Why PyTorch's kernels cannot run this, or ``None`` if they can."""
     if kernel is None:
         return f"PyTorch has no kernel for {type(request.cell).__name__}"
     if is_transformed():
         return "torch.compile and torch.func cannot look into PyTorch's kernels"
+    if return_states:
+        return "PyTorch's kernels do not give the states of every step"
     if request.clip is not None:
         return "PyTorch's kernels cannot clip the gradient by the state"
     if 0 in request.inputs[0].shape or 0 in request.state[0].shape:

@@ -1,0 +1,205 @@
+"""Rendered C equals the reference: values, final states and all gradients."""
+
+import pytest
+import torch
+from hypothesis import HealthCheck, Phase, given, settings
+
+from recurro import cells
+from recurro.engine import HiddenClip, recurrence, run
+from recurro.engine.cpu import obstacle, run_cpu
+from recurro.engine.reference import Request, run_reference
+from recurro.errors import BackendError
+from tests.engine.test_adjoint import PLAIN, TREES, Grown
+
+TOLERANCE = {
+    torch.float32: {"rtol": 1e-4, "atol": 1e-4},
+    torch.float64: {"rtol": 1e-9, "atol": 1e-10},
+}
+
+
+def request_of(cell, *, hidden, batch, time, dtype, lengths=False, **options):
+    """A run with random inputs, states and parameters, all wanting gradients."""
+    made = recurrence(cell, 3, hidden)
+    generator = torch.Generator().manual_seed(0)
+
+    def draw(*shape, scale=1.0):
+        values = torch.randn(*shape, generator=generator, dtype=torch.float64) * scale
+        return values.to(dtype).requires_grad_()
+
+    parameters = {
+        name: draw(*shape, scale=shape[-1] ** -0.5)
+        for name, shape in made.program.parameters
+    }
+    state = tuple(draw(batch, width) for _, width in made.program.state)
+    inputs = (draw(time, batch, 3),)
+    if lengths:
+        options["lengths"] = torch.randint(0, time + 1, (batch,), generator=generator)
+    return Request(made.cell, made.program, parameters, inputs, state, **options)
+
+
+def results(runner, request):
+    """All that a run gives, and all gradients of a random weighted sum of it."""
+    trail, final = runner(request)
+    generator = torch.Generator().manual_seed(1)
+    loss = sum(
+        (value * torch.randn(value.shape, generator=generator, dtype=value.dtype)).sum()
+        for value in (*trail, *final)
+    )
+    wanted = [*request.inputs, *request.state, *request.parameters.values()]
+    found = torch.autograd.grad(loss, wanted, allow_unused=True, materialize_grads=True)
+    return [*trail, *final, *found]
+
+
+def assert_equals_reference(request):
+    dtype = request.state[0].dtype
+    for got, wanted in zip(
+        results(run_cpu, request), results(run_reference, request), strict=True
+    ):
+        torch.testing.assert_close(got, wanted, **TOLERANCE[dtype])
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE, ids=str)
+@pytest.mark.parametrize("cell", PLAIN, ids=repr)
+def test_every_cell(cell, dtype):
+    assert_equals_reference(request_of(cell, hidden=5, batch=3, time=4, dtype=dtype))
+
+
+@pytest.mark.parametrize(
+    ("hidden", "batch", "clip"),
+    [(2, 1, None), (17, 8, HiddenClip(value=0.05)), (64, 13, HiddenClip(norm=0.1))],
+)
+@pytest.mark.parametrize(
+    "cell",
+    [cells.LSTM(), cells.ChoGRU(), cells.LayerNormLSTM(), cells.PeepholeLSTM()],
+    ids=repr,
+)
+def test_lengths_direction_and_clip(cell, hidden, batch, clip):
+    for reverse in (False, True):
+        request = request_of(
+            cell,
+            hidden=hidden,
+            batch=batch,
+            time=5,
+            dtype=torch.float64,
+            lengths=True,
+            reverse=reverse,
+            clip=clip,
+        )
+        assert_equals_reference(request)
+
+
+def test_wrapped_cells():
+    deep = cells.DeepTransition(cells.ChoGRU(), 2)
+    for cell in (cells.Zoneout(deep, 0.2), cells.RecurrentDropout(deep, 0.3)):
+        sizes = {"hidden": 6, "batch": 7, "time": 3, "dtype": torch.float64}
+        assert_equals_reference(request_of(cell, **sizes))
+
+
+def test_masks_are_drawn_from_the_generator():
+    cell = cells.Zoneout(cells.RecurrentDropout(cells.GRU(), 0.3), 0.2)
+    sizes = {"hidden": 6, "batch": 7, "time": 3, "dtype": torch.float64}
+
+    def output(seed):
+        generator = torch.Generator().manual_seed(seed)
+        options = {"training": True, "generator": generator}
+        return run_cpu(request_of(cell, **sizes, **options))[0][0]
+
+    assert torch.equal(output(3), output(3))
+    assert not torch.equal(output(3), output(4))
+
+
+def test_padding_may_hold_anything():
+    request = request_of(
+        cells.GRU(), hidden=4, batch=2, time=3, dtype=torch.float64, lengths=True
+    )
+    lengths = torch.tensor([1, 3])
+    x = request.inputs[0].detach().clone()
+    x[1:, 0] = float("nan")
+    dirty = Request(
+        request.cell,
+        request.program,
+        request.parameters,
+        (x.requires_grad_(),),
+        request.state,
+        lengths,
+    )
+    assert_equals_reference(dirty)
+
+
+def test_second_derivatives_come_from_the_reference():
+    request = request_of(cells.MinGRU(), hidden=3, batch=2, time=3, dtype=torch.float64)
+    x, h = request.inputs[0], request.state[0]
+
+    def output(x, h):
+        again = Request(request.cell, request.program, request.parameters, (x,), (h,))
+        return run_cpu(again)[0][0]
+
+    assert torch.autograd.gradcheck(output, (x, h))
+    assert torch.autograd.gradgradcheck(output, (x, h))
+
+
+def test_the_same_bits_for_any_number_of_threads():
+    request = request_of(cells.LSTM(), hidden=16, batch=31, time=6, dtype=torch.float32)
+    threads = torch.get_num_threads()
+    try:
+        found = []
+        for count in (1, 2, 3):
+            torch.set_num_threads(count)
+            with torch.no_grad():
+                found.append(run_cpu(request)[0][0])
+    finally:
+        torch.set_num_threads(threads)
+    assert torch.equal(found[0], found[1])
+    assert torch.equal(found[0], found[2])
+
+
+def test_nan_and_infinity_go_through():
+    for value in (float("nan"), float("inf"), float("-inf")):
+        request = request_of(
+            cells.LSTM(), hidden=5, batch=2, time=3, dtype=torch.float32
+        )
+        x = request.inputs[0].detach().clone()
+        x[0, 0, 0] = value
+        spoilt = Request(
+            request.cell, request.program, request.parameters, (x,), request.state
+        )
+        with torch.no_grad():
+            got, wanted = run_cpu(spoilt)[0][0], run_reference(spoilt)[0][0]
+        torch.testing.assert_close(got, wanted, equal_nan=True, **TOLERANCE[x.dtype])
+
+
+def test_a_named_backend_that_cannot_run_says_why():
+    made = recurrence(cells.LSTM(), 3, 4)
+    stored = {n: torch.zeros(s).half() for n, s in made.shapes().items()}
+    with pytest.raises(BackendError, match=r"no arithmetic for torch\.float16"):
+        run(made, stored, torch.zeros(5, 2, 3).half(), backend="cpu")
+
+
+def random_cell(first, second):
+    sizes = {"hidden": 18, "batch": 7, "time": 3, "dtype": torch.float64}
+    request = request_of(Grown(first, second), **sizes)
+    if obstacle(request) is None:
+        assert_equals_reference(request)
+
+
+@settings(
+    max_examples=4,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],  # shrinking would compile on
+)
+@given(TREES, TREES)
+def test_random_programs(first, second):
+    random_cell(first, second)
+
+
+@pytest.mark.slow
+@settings(
+    max_examples=200,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+)
+@given(TREES, TREES)
+def test_two_hundred_random_programs(first, second):
+    random_cell(first, second)
