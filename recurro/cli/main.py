@@ -8,7 +8,8 @@ import os
 import re
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 import typer
@@ -42,7 +43,7 @@ _ORDER = (
 )
 _STOPPED = 130
 _WRONG = 2
-_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
+_CLOSED = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
 
 
 class Command(TyperCommand):
@@ -85,27 +86,44 @@ class Verbs(TyperGroup):
         **settings: Any,  # noqa: ANN401 (as in typer)
     ) -> NoReturn:
         """Run a command line and leave with its exit code."""
-        warnings.showwarning = _note
         settings["standalone_mode"] = False
         try:
-            code = super().main(args, **settings)
+            with _our_warnings():
+                code = super().main(args, **settings)
         except UsageError as error:
             code = _complain(_usage(error))
         except RecurroError as error:
             code = _complain(str(error))
-        except KeyboardInterrupt:
-            code = _STOPPED
-        except BrokenPipeError:  # the reader has gone, as in `recurro ... | head`
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            code = 0
         except OSError as error:
-            if error.errno not in _NO_ROOM:
+            if error.errno not in _CLOSED:
                 raise
-            place = error.filename or "the disk"
-            code = _complain(f"{place}: {error.strerror}. Make room or choose --out.")
-        if code == _STOPPED:
-            _complain("stopped.")
+            reason = (error.strerror or "it cannot be used").lower()
+            code = _complain(
+                f"{error.filename or 'the disk'}: {reason}. Make room, or name another "
+                "place."
+            )
         sys.exit(code if isinstance(code, int) else 0)
+
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 (typer's own)
+        """Run what was asked for; Ctrl-C and a reader that goes away end it."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            _complain("stopped.")
+            raise typer.Exit(_STOPPED) from None
+        except BrokenPipeError:  # as in `recurro generate RUN | head`
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(0) from None
+
+
+@contextmanager
+def _our_warnings() -> Iterator[None]:
+    """Show the warnings of this package as one line each, and no others."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.filterwarnings("always", module=r"recurro\.")
+        warnings.showwarning = _note
+        yield
 
 
 def _usage(error: Any) -> str:  # noqa: ANN401 (typer keeps the class to itself)
