@@ -168,13 +168,12 @@ class DeepTransition(Wrapper):
     def initial(self) -> Mapping[str, init.Initializer]:
         initial = dict(self.inner.initial())
         for name, initializer in self.inner.initial().items():
-            if len(name) == 1 or name == "vector":
+            if name in ("W", "U", "b", "vector"):
                 continue
             letter, _, rest = name.partition("_")
-            deep = f"{letter}_t{{}}_{rest}" if rest else f"t{{}}_{letter}"
             for k in range(1, self.depth):
-                initial[deep.format(k)] = initializer
-                initial[f"t{k}_{name}"] = initializer
+                initial[f"{letter}_t{k}_{rest}"] = initializer  # of an affine map
+                initial[f"t{k}_{name}"] = initializer  # of a vector
         return initial
 
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
+import torch
 
 from recurro.cells import (
     GRU,
     LSTM,
     ChoGRU,
+    ComplexDiagonal,
     DeepTransition,
+    DiagonalLinear,
     Elman,
+    LayerNormLSTM,
     MinGRU,
     RecurrentDropout,
     Zoneout,
@@ -97,6 +103,20 @@ def test_each_transition_starts_as_the_cell_does():
         assert (bias[4:8] if len(bias) == 16 else bias).tolist() == [1.0] * 4
     relu = Recurrent(DeepTransition(Elman("relu")), 2, 4)
     assert (relu.U_t1_h_l0.detach().numpy() == np.eye(4)).all()
+
+
+def test_the_vectors_of_each_transition_start_as_those_of_the_cell():
+    torch.manual_seed(1)
+    for cell in (LayerNormLSTM(), DiagonalLinear(), ComplexDiagonal()):
+        layer = Recurrent(DeepTransition(cell), 2, 4)
+        vectors = [n for n, p in layer.named_parameters() if p.ndim == 1]
+        for name in vectors:
+            deep = getattr(layer, f"t1_{name}", None)
+            if deep is not None and name != "w_l0":  # drawn at random
+                assert torch.equal(getattr(layer, name), deep), name
+        assert any(name.startswith("t1_") for name in vectors)
+    assert layer.t1_w_l0.exp().min() / math.pi >= 1e-3
+    assert layer.t1_w_l0.exp().max() / math.pi <= 0.1
 
 
 @pytest.mark.parametrize("wrapper", [Zoneout, RecurrentDropout])
