@@ -111,12 +111,8 @@ V_FUNCTION void v_store_n(REAL *p, vec x, long n) {
 
 /* GCC makes a blend of the loop, Clang of the bits, and neither of the other's. */
 V_FUNCTION vec v_select(ivec c, vec a, vec b) {
-#ifdef __clang__
+  /* By bits: a loop over lanes is not always made a blend where it is inlined. */
   return (vec)((c & (ivec)a) | (~c & (ivec)b));
-#else
-  for (int i = 0; i < LANES; i++) b[i] = c[i] ? a[i] : b[i];
-  return b;
-#endif
 }
 
 /* NaN where either is NaN, as torch.minimum and torch.maximum. */
