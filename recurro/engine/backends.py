@@ -26,11 +26,11 @@ def choose(
 ) -> str:
     """The backend that runs a call.
 
-    ``auto`` is PyTorch's kernel where it can run the call; else rendered C for cells on
-    the CPU, from four steps up; else the reference. It never looks at the clock, so the
-    same call always goes the same way. Where the C cannot be built, one warning says
-    why, and the reference runs. ``RECURRO_COMPILE=0`` in the environment keeps ``auto``
-    from compiling.
+    ``auto`` takes rendered C from four steps up, but PyTorch's kernel for an LSTM whose
+    rows all count (there it is the faster one), and the reference where neither can run
+    the call. It never looks at the clock, so the same call always goes the same way.
+    Where the C cannot be built, one warning says why, and the next in line runs.
+    ``RECURRO_COMPILE=0`` in the environment keeps ``auto`` from compiling.
 
     Args:
         request: The call.
@@ -48,31 +48,33 @@ def choose(
         )
     if backend == "reference":
         return backend
-    if backend in ("auto", "vendor"):
-        reason = vendor.obstacle(request, kernel, return_states)
-        if reason is None:
-            return "vendor"
-        if backend == "vendor":
-            raise _refusal(backend, reason)
-    reason = cpu.obstacle(request)
-    if backend == "cpu":
+    if backend != "auto":
+        reason = (
+            vendor.obstacle(request, kernel, return_states)
+            if backend == "vendor"
+            else cpu.obstacle(request)
+        )
         if reason is not None:
-            raise _refusal(backend, reason)
+            raise BackendError(
+                f"run: backend={backend!r} must fit the call, but {reason}. Use "
+                "backend='auto'."
+            )
         return backend
+    vendor_runs = vendor.obstacle(request, kernel, return_states) is None
+    if vendor_runs and kernel == "lstm" and request.lengths is None:
+        return "vendor"
     worth = len(request.inputs[0]) >= SHORT and os.environ.get("RECURRO_COMPILE") != "0"
-    if reason is None and worth and _builds(request.program, request.state[0].dtype):
+    if worth and cpu.obstacle(request) is None and _builds(request):
         return "cpu"
-    return "reference"
+    return "vendor" if vendor_runs else "reference"
 
 
-def _refusal(backend: str, reason: str) -> BackendError:
-    return BackendError(
-        f"run: backend={backend!r} must fit the call, but {reason}. Use backend='auto'."
-    )
+def _builds(request: Request) -> bool:
+    return _built(request.program, request.state[0].dtype)
 
 
 @cache
-def _builds(program: Program, dtype: torch.dtype) -> bool:
+def _built(program: Program, dtype: torch.dtype) -> bool:
     """Whether the kernels of a program can be built; says once why not."""
     try:
         for part in ("infer", "train", "backward"):
@@ -85,4 +87,4 @@ def _builds(program: Program, dtype: torch.dtype) -> bool:
 
 @cache
 def _warn(why: str) -> None:
-    warnings.warn(f"{why} The reference runs instead.", stacklevel=2)
+    warnings.warn(f"{why} PyTorch runs it instead.", stacklevel=2)

@@ -133,9 +133,9 @@ def run(
 ) -> Result:
     """Run a recurrence over time.
 
-    ``auto`` takes PyTorch's kernel where the program has one, else C rendered from the
-    equations, else the reference (see ``recurro.engine.backends``). Results do not
-    depend on the backend beyond rounding. Second derivatives come from the reference.
+    ``auto`` takes C rendered from the equations, PyTorch's kernel where that is faster,
+    or the reference (``recurro.engine.backends`` has the rule). Results do not depend
+    on the backend beyond rounding. Second derivatives come from the reference.
 
     Args:
         recurrence: The cell at its sizes.
