@@ -118,10 +118,10 @@ class Verbs(TyperGroup):
 
 @contextmanager
 def _our_warnings() -> Iterator[None]:
-    """Show the warnings of this package as one line each, and no others."""
+    """Show warnings that are meant for users as one line each, and no others."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        warnings.filterwarnings("always", module=r"recurro\.")
+        warnings.simplefilter("always", UserWarning)
         warnings.showwarning = _note
         yield
 

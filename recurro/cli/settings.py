@@ -41,13 +41,13 @@ def gather(
     Raises:
         ConfigError: If a key is unknown, naming the nearest, or a value is wrong.
     """
-    over = merge(
+    over = (
         cell_named(from_file(file)) if file else {},
         cell_named(from_environment(os.environ, SECTIONS)),
         cell_named(from_assignments(assignments)),
         cell_named(_by_section(flags)),
     )
-    return LanguageSettings(**merge(_preset(preset, over), over))
+    return LanguageSettings(**merge(_preset(preset, merge(*over)), *over))
 
 
 def _by_section(flags: Mapping[str, Any]) -> dict[str, Any]:

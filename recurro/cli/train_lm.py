@@ -240,7 +240,6 @@ Set = Annotated[
 
 
 def train_lm(
-    ctx: typer.Context,
     files: Files = None,
     valid: Valid = None,
     tokens: Tokens = None,
@@ -290,13 +289,12 @@ def train_lm(
 
     [dim]Settings: preset < --config < RECURRO_TRAIN_EPOCHS=3 < --set < flags.[/dim]
     """
+    given = dict(locals())
     use_threads(threads)
     from recurro.cli.language import finish, train_run
     from recurro.cli.settings import gather
 
-    settings = gather(
-        _flags(ctx.params), preset=preset, file=config, assignments=set_ or ()
-    )
+    settings = gather(_flags(given), preset=preset, file=config, assignments=set_ or ())
     if not (settings.data.files or settings.data.by_class):
         raise ConfigError(
             "train lm: a text must be named, got none. Give FILE or --by-class PATH."

@@ -23,8 +23,8 @@ Layer = dict[str, Any]
 def merge(*layers: Mapping[str, Any]) -> Layer:
     """Lay settings upon each other; in each branch the last word counts.
 
-    A branch that gives another ``name`` (another cell, another optimiser) replaces the
-    branch below it whole, as the other's settings would mean nothing to it.
+    A branch that gives another ``name`` (another cell) hides the branch below it whole,
+    as the other's settings would mean nothing to it.
 
     Args:
         layers: Trees of settings, the weakest first.
@@ -34,15 +34,22 @@ def merge(*layers: Mapping[str, Any]) -> Layer:
         {'train': {'epochs': 5, 'seed': 0}}
     """
     merged: Layer = {}
-    for layer in layers:
-        for key, value in layer.items():
-            below = merged.get(key)
-            if isinstance(value, Mapping) and isinstance(below, Mapping):
-                other = value.get("name", below.get("name")) != below.get("name")
-                merged[key] = dict(value) if other else merge(below, value)
-            else:
-                merged[key] = merge(value) if isinstance(value, Mapping) else value
+    for layer in reversed(layers):  # from the top, so that what is hidden stays hidden
+        merged = _lay(layer, merged)
     return merged
+
+
+def _lay(below: Mapping[str, Any], above: Mapping[str, Any]) -> Layer:
+    """Two layers as one."""
+    names = (below.get("name"), above.get("name"))
+    if None not in names and names[0] != names[1]:
+        return dict(above)
+    laid = {**below, **above}
+    for key, value in below.items():
+        upper = above.get(key, {})
+        if isinstance(value, Mapping) and isinstance(upper, Mapping):
+            laid[key] = _lay(value, upper)
+    return laid
 
 
 def from_file(path: Path) -> Layer:

@@ -29,6 +29,11 @@ def test_another_name_replaces_its_branch():
     below = {"model": {"cell": {"name": "LSTM", "proj_size": 3}}}
     other = {"model": {"cell": {"name": "GRU"}}}
     assert merge(below, other) == other
+    rate = {"model": {"cell": {"leak_rate": 0.5}}}
+    leaky = {"model": {"cell": {"name": "Leaky"}}}
+    assert merge(below, rate, leaky) == {
+        "model": {"cell": {"leak_rate": 0.5, "name": "Leaky"}}
+    }
     same = {"model": {"cell": {"proj_size": 4}}}
     assert merge(below, same)["model"]["cell"] == {"name": "LSTM", "proj_size": 4}
 
