@@ -56,7 +56,9 @@ def train_run(
             data.by_class, encoding=data.encoding, text_filter=text_filter(data)
         )
         labels = [items.classes[label] for label in items.labels]
-        classifier = ClassLanguageModel(model, separate=settings.separate)
+        classifier = ClassLanguageModel(
+            model, separate=settings.separate, ngrams=settings.ngrams
+        )
         return classifier.fit(
             items.items, labels, progress=watcher, source=data.by_class
         )

@@ -19,7 +19,7 @@ __all__ = ["gather"]
 _OWNER = {key: name for name, kind in SECTIONS.items() for key in kind.model_fields}
 """The section of each setting; no two have a setting of the same name."""
 
-_TOP = ("recurro", "task", "separate")
+_TOP = ("recurro", "task", "separate", "ngrams")
 """Keys of a settings file that stand in no section."""
 
 

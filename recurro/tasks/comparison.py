@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -12,6 +13,7 @@ from recurro.baselines.ngram import NGramModel
 from recurro.baselines.simple import Uniform, Unigram
 from recurro.data import Corpus
 from recurro.errors import RunError
+from recurro.tasks.class_mixture import ORDERS, ClassMixture
 from recurro.tasks.language_task import (
     LossNetwork,
     Part,
@@ -33,9 +35,6 @@ __all__ = [
 
 Comparison: TypeAlias = list[dict[str, Any]]
 """One row per model: its ``name`` and its figures, the network last."""
-
-ORDERS = {"char": 6, "byte": 6, "bpe": 4, "word": 5}
-"""The longest n-gram that pays, by the kind of symbols."""
 
 MOST = 5_000_000
 """Tokens at most that an n-gram model learns from: those nearest to the held-out."""
@@ -99,29 +98,33 @@ def mixture(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 
 def compare_classes(
-    network: LossNetwork, kind: str, train: Part, valid: Part, log_prior: np.ndarray
+    network: LossNetwork,
+    ngrams: Sequence[NGramModel],
+    valid: Part,
+    log_prior: np.ndarray,
+    mixture: ClassMixture | None = None,
 ) -> Comparison:
-    """Train the baselines and score how well each names the class of held-out items.
+    """Score how well each model names the class of held-out items.
 
-    The largest class for all; n-grams of each class; the network.
+    The largest class for all; n-grams of each class; the network; both as one.
 
     Args:
         network: The trained network.
-        kind: The kind of symbols.
-        train: What it learnt from.
-        valid: What it was chosen on.
+        ngrams: The n-grams of each class.
+        valid: What choices were made on.
         log_prior: Log P(class), ``(classes,)``.
+        mixture: The network mixed with the n-grams, where that is the model.
     """
-    corpus, order = valid.corpus, ORDERS[kind]
-    counted = [
-        line_sums(_ngram(_of_class(train, c), order)[0].log_probs(corpus.ids), corpus)
-        for c in range(len(log_prior))
-    ]
+    corpus = valid.corpus
+    counted = [line_sums(model.log_probs(corpus.ids), corpus) for model in ngrams]
+    order = ngrams[0].order
     joint = {
         "largest class": np.zeros((len(corpus.starts) - 1, 1)),
         f"{order}-gram of each class": np.stack(counted, axis=1),
         "network": log_likelihoods(network, corpus, len(log_prior)),
     }
+    if mixture is not None:
+        joint[f"network + {order}-gram"] = mixture.log_likelihoods(corpus)
     assert valid.labels is not None
     return [
         {"name": name, **class_figures(likelihood + log_prior, valid.labels)}
@@ -148,15 +151,6 @@ def class_figures(joint: np.ndarray, labels: np.ndarray) -> dict[str, float]:
         "macro_f1": float(f1_score(labels, named, average="macro")),
         "log_loss": float(-chances[np.arange(len(labels)), labels].mean()),
     }
-
-
-def _of_class(part: Part, label: int) -> Corpus:
-    """The lines of one class as a corpus."""
-    corpus = part.corpus
-    assert part.labels is not None
-    rows = np.flatnonzero(part.labels == label).tolist()
-    ids = np.concatenate([corpus.ids[:1], *(corpus.line(row) for row in rows)])
-    return Corpus(ids, corpus.size, 0, corpus.eos_id)
 
 
 def read_comparison(run: RunFolder) -> Comparison:

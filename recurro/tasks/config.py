@@ -107,7 +107,7 @@ class ModelSettings(Settings):
         spectral_bound: Largest spectral radius of the recurrent matrices, or ``None``.
         adaptive_cutoffs: First symbol of each cluster of an adaptive softmax, for large
             vocabularies; empty for the full softmax.
-        backend: What runs the recurrence: ``auto``, ``reference`` or ``vendor``.
+        backend: What runs the recurrence: ``auto``, ``reference``, ``vendor``, ``cpu``.
         vectors: A file of word vectors in word2vec's text format to start the
             embedding from, or ``None``.
     """
@@ -129,7 +129,7 @@ class ModelSettings(Settings):
     hidden_clip: float | None = Field(default=None, gt=0)
     spectral_bound: float | None = Field(default=None, gt=0)
     adaptive_cutoffs: tuple[int, ...] = ()
-    backend: Literal["auto", "reference", "vendor"] = "auto"
+    backend: Literal["auto", "reference", "vendor", "cpu"] = "auto"
     vectors: str | None = None
 
     @field_validator("cell", mode="before")
@@ -211,6 +211,7 @@ class LanguageSettings(RunSettings):
     Attributes:
         task: ``lm``, or ``by-class`` for a model of P(text | class).
         separate: Of ``by-class``, whether each class has a network of its own.
+        ngrams: Of ``by-class``, whether the network is mixed with n-grams of the class.
         model: What the network is made of.
         train: How it is trained.
 
@@ -222,6 +223,7 @@ class LanguageSettings(RunSettings):
 
     task: Literal["lm", "by-class"] = "lm"
     separate: bool = False
+    ngrams: bool = True
     model: ModelSettings = ModelSettings.model_validate({})
     train: LanguageTraining = LanguageTraining.model_validate({})
 

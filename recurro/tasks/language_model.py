@@ -42,7 +42,7 @@ from recurro.tasks.language_task import (
     total_loss,
 )
 from recurro.tasks.network import Vectors, build_network, load_weights, stepper
-from recurro.tasks.runs import begin_run, draft_folder, read_run, state_folder
+from recurro.tasks.runs import begin_run, checked_state, draft_folder, read_run
 from recurro.tasks.speak import Speaker, Voice
 from recurro.train import Progress, RunFolder, train
 
@@ -118,7 +118,7 @@ class LanguageModel(Speaker, BaseEstimator):
         hidden_clip: float | None = None,
         spectral_bound: float | None = None,
         adaptive_cutoffs: Sequence[int] = (),
-        backend: Literal["auto", "reference", "vendor"] = "auto",
+        backend: Literal["auto", "reference", "vendor", "cpu"] = "auto",
         vectors: str | None = None,
         batch_size: int = 32,
         bptt: int | Sequence[int] = 100,
@@ -350,7 +350,7 @@ class LanguageModel(Speaker, BaseEstimator):
             RunError: If it is no run, has no checkpoint, or was changed.
         """
         model, folder, settings, tokenizer = cls._open(run, cell)
-        corpora = open_corpora(state_folder(folder), tokenizer)
+        corpora = open_corpora(checked_state(folder), tokenizer)
         network = model._network(settings, tokenizer)
         return model._train(network, settings, corpora, progress, resume=True)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from recurro.train import RunFolder
 __all__ = [
     "TASKS",
     "begin_run",
+    "checked_state",
     "draft_folder",
     "read_classes_of",
     "read_run",
@@ -41,6 +42,7 @@ def draft_folder(out: Path | None) -> Iterator[Path | None]:
     if out is None:
         yield None
         return
+    made = not out.parent.exists()
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         place = tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent)
@@ -49,8 +51,14 @@ def draft_folder(out: Path | None) -> Iterator[Path | None]:
             f"{out}: must be writable, got '{(error.strerror or '').lower()}'. Name "
             "another folder."
         ) from None
-    with place as name:
-        yield Path(name)
+    try:
+        with place as name:
+            yield Path(name)
+    except BaseException:
+        if made:
+            with suppress(OSError):  # it holds something else by now
+                out.parent.rmdir()
+        raise
 
 
 def begin_run(
@@ -148,6 +156,20 @@ def read_classes_of(run: RunFolder) -> dict[str, int]:
             "else. Put it back from a copy."
         )
     return counts
+
+
+def checked_state(run: RunFolder) -> Path:
+    """Where the corpora of a run are that can be resumed.
+
+    Raises:
+        RunError: If it has no checkpoint.
+    """
+    if not run.trained:
+        raise RunError(
+            f"{run.path}: must hold a checkpoint to be resumed, got none. Train anew, "
+            "in another folder or with overwrite."
+        )
+    return state_folder(run)
 
 
 def state_folder(run: RunFolder) -> Path:

@@ -42,7 +42,12 @@ def test_it_names_the_language(fitted):
     items, labels = words()
     assert fitted.score(items, labels) > 0.9
     rows = {row["name"]: row for row in fitted.baselines_}
-    assert list(rows) == ["largest class", "6-gram of each class", "network"]
+    assert list(rows) == [
+        "largest class",
+        "6-gram of each class",
+        "network",
+        "network + 6-gram",
+    ]
     assert rows["network"]["accuracy"] > rows["largest class"]["accuracy"]
 
 

@@ -10,6 +10,7 @@ from recurro.errors import RunError
 from recurro.nn import Recurrent
 from recurro.nn.language import LanguageNetwork
 from recurro.tasks import comparison
+from recurro.tasks.class_mixture import class_ngrams
 from recurro.tasks.comparison import (
     class_figures,
     compare,
@@ -90,7 +91,9 @@ def test_ngrams_of_each_class_tell_languages_apart():
     tokenizer = Tokenizer.fit(items, lines=True)
     part = Part(build_corpus(items, tokenizer), True, labels)
     network = LanguageNetwork(tokenizer.size, Recurrent(GRU(), 4, 4), conditions=2)
-    rows = compare_classes(network.eval(), "char", part, part, np.log([0.5, 0.5]))
+    rows = compare_classes(
+        network.eval(), class_ngrams(part, "char", 2), part, np.log([0.5, 0.5])
+    )
     assert rows[0] == {
         "name": "largest class",
         "accuracy": 0.5,
