@@ -181,7 +181,7 @@ class LSTM(_DropIn):
         proj_size: Units of h after a projection; 0 means none.
         device: Where the parameters are made.
         dtype: Their type.
-        backend: ``auto``, ``reference`` or ``vendor``.
+        backend: ``auto``, ``reference``, ``vendor`` or ``cpu``.
 
     Example:
         >>> y, (h, c) = LSTM(3, 4, num_layers=2)(torch.zeros(5, 2, 3))

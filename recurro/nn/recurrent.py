@@ -52,7 +52,7 @@ class Recurrent(nn.Module):
             ``constrain()``, which a training loop calls after each step.
         initial: Initialisers by parameter name (``U_n``), letter (``W``, ``U``, ``b``)
             or ``vector``, before those of the cell.
-        backend: ``auto``, ``reference`` or ``vendor``.
+        backend: ``auto``, ``reference``, ``vendor`` or ``cpu``.
 
     Raises:
         ArgumentError: If an argument is out of its range.
