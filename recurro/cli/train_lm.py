@@ -295,9 +295,11 @@ def train_lm(
     from recurro.cli.settings import gather
 
     settings = gather(_flags(given), preset=preset, file=config, assignments=set_ or ())
-    if not (settings.data.files or settings.data.by_class):
+    if bool(settings.data.files) == bool(settings.data.by_class):
+        what = "both" if settings.data.files else "none"
         raise ConfigError(
-            "train lm: a text must be named, got none. Give FILE or --by-class PATH."
+            f"train lm: a text must be named by FILE or by --by-class PATH, got {what}."
+            " Give one of them."
         )
     read = settings.data.files or (str(settings.data.by_class),)
     run = out or free_folder(name_of(read))

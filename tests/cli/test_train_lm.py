@@ -249,7 +249,11 @@ def test_wrong_variables_get_one_line(folder, monkeypatch):
 
 
 def test_a_text_must_be_named(folder):
-    assert "a text must be named, got none" in complaint("train", "lm")
+    assert "must be named by FILE or by --by-class PATH, got none" in complaint(
+        "train", "lm"
+    )
+    both = complaint("train", "lm", "sea.txt", "--by-class", "sea.txt")
+    assert "got both. Give one of them." in both
 
 
 def test_an_unknown_flag_of_ours_is_a_mistake():
