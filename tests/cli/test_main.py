@@ -28,6 +28,7 @@ def test_help_lists_the_verbs_in_order():
         *([verb] for verb in VERBS),
         ["train", "lm"],
         ["train", "ngram"],
+        ["bench", "engine"],
         ["bench", "training"],
         ["bench", "ngram"],
     ],
