@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from recurro.cli.bench_engine import bench_engine
 from recurro.cli.bench_ngram import bench_ngram
 from recurro.cli.bench_training import bench_training
 from recurro.cli.demo import demo
@@ -179,6 +180,7 @@ for verb in (demo, resume, evaluate, predict, generate):
     _add(app, verb.__name__, verb)
 _add(train, "lm", train_lm)
 _add(train, "ngram", train_ngram)
+_add(bench, "engine", bench_engine)
 _add(bench, "training", bench_training)
 _add(bench, "ngram", bench_ngram)
 
