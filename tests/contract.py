@@ -97,11 +97,10 @@ class CellSubject(Subject):
     def widths(self):
         return self.cell.widths(HIDDEN)
 
-    def run(self, parameters, x, state, **options):
+    def run(self, parameters, x, state, *, backend="reference", **options):
         inputs = tuple(x for _ in self.cell.inputs)
-        result = run(
-            self.part, parameters, inputs, state, reverse=self.reverse, **options
-        )
+        options = {"reverse": self.reverse, "backend": backend, **options}
+        result = run(self.part, parameters, inputs, state, **options)
         return result.output, result.state
 
     def reloaded(self, parameters):
@@ -459,10 +458,14 @@ def check_torch_func(subject: Subject) -> None:
     close((by[0], *by[1], *by[2].values()), wanted)
 
     xs = torch.stack([p.x, p.x.flip(0), p.x * 2]).detach()
-    got = vmap(grad(loss), in_dims=(None, 0, None, None))(
-        p.parameters, xs, p.state, lengths
+    counts = None if lengths is None else torch.stack([lengths, lengths - 1, lengths])
+    got = vmap(grad(loss), in_dims=(None, 0, None, None if counts is None else 0))(
+        p.parameters, xs, p.state, counts
     )
-    each = [grad(loss)(p.parameters, x, p.state, lengths) for x in xs]
+    each = [
+        grad(loss)(p.parameters, x, p.state, None if counts is None else counts[k])
+        for k, x in enumerate(xs)
+    ]
     close(got, {k: torch.stack([e[k] for e in each]) for k in got})
 
 

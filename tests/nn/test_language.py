@@ -128,6 +128,11 @@ def test_dropout_of_embedding_and_output_in_training_only():
     assert network(batch)[0] == network(batch)[0]
     network.train()
     assert network(batch)[0] != network(batch)[0]
+    plain = network_of(dropout=0.4).train()
+    y, _ = plain.hidden(TOKENS)  # here the softmax reads the layer itself
+    dropped = y == 0
+    assert 0.1 < dropped.float().mean().item() < 0.7
+    assert (dropped == dropped[0]).all()
 
 
 def test_a_fresh_network_is_nearly_uniform():
