@@ -165,6 +165,7 @@ def run(
     inputs = inputs if isinstance(inputs, tuple) else (inputs,)
     _check_inputs(recurrence, inputs, lengths)
     state = _initial_state(recurrence, inputs[0], state)
+    _check_types(recurrence, stored, (*inputs, *state))
     request = Request(
         recurrence.cell,
         recurrence.program,
@@ -225,6 +226,25 @@ def _check_inputs(
             f"{name}: each length must be in [0, {time}], got "
             f"{int(lengths.min())} to {int(lengths.max())}."
         )
+
+
+def _check_types(
+    recurrence: Recurrence, stored: Mapping[str, Tensor], tensors: tuple[Tensor, ...]
+) -> None:
+    like = next(iter(stored.values()), tensors[0])
+    program = recurrence.program
+    names = [f"input {n}" for n, _ in program.inputs]
+    names += [f"state {n}" for n, _ in program.state]
+    autocast = torch.is_autocast_enabled(like.device.type)  # it brings types together
+    for name, tensor in zip(names, tensors, strict=True):
+        if tensor.device != like.device or (
+            tensor.dtype != like.dtype and not autocast
+        ):
+            raise ShapeError(
+                f"{type(recurrence.cell).__name__}: {name} must be {like.dtype} on "
+                f"{like.device} as the parameters, got {tensor.dtype} on "
+                f"{tensor.device}. Use .to()."
+            )
 
 
 def _initial_state(

@@ -114,6 +114,22 @@ def test_a_tensor_that_does_not_fit_is_named(case):
         run(READER, numbers(READER), *arguments)
 
 
+TYPES = {
+    "input": ((X.double(), CONTEXT), None, "input x .*, got torch.float64 on cpu"),
+    "whole numbers": ((X, CONTEXT.long()), None, "input context .*, got torch.int64"),
+    "state": ((X, CONTEXT), (H, S.bfloat16()), "state s .*, got torch.bfloat16"),
+    "device": ((X, CONTEXT.to("meta")), None, "input context .* on meta"),
+}
+
+
+@pytest.mark.parametrize("case", TYPES)
+def test_a_tensor_of_another_type_or_device_is_named(case):
+    inputs, state, message = TYPES[case]
+    wanted = "must be torch.float32 on cpu as the parameters"
+    with pytest.raises(ShapeError, match=message.replace(".*", wanted + ".*")):
+        run(READER, numbers(READER), inputs, state)
+
+
 @pytest.mark.parametrize(
     ("lengths", "message"),
     [

@@ -242,6 +242,8 @@ WRONG = {
         (X, (H, H[:0])),
         "c_0 must be (1, batch, 3), got (0, 3, 3)",
     ),
+    "type": ("GRU", (X.double(),), "input x must be torch.float32 on cpu"),
+    "whole numbers": ("GRU", (X.long(),), "input x must be torch.float32 on cpu"),
     "batched state": ("GRU", (X[:, 0], H), "h_0 must be (1, 3), got (1, 3, 3)."),
     "batched input": ("GRU", (X, H[:, 0]), "h_0 must be (1, batch, 3), got (1, 3)."),
 }
