@@ -308,7 +308,7 @@ def check_first_derivatives(subject: Subject) -> None:
 
 def check_second_derivatives(subject: Subject) -> None:
     """The same once more."""
-    p = problem(subject, time=2, batch=2)
+    p = problem(subject, batch=1)
     function, values = flat(subject, p, backend=subject.fast)
     assert gradgradcheck(function, values, fast_mode=True, atol=1e-4)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from dataclasses import replace
 
 import pytest
 
@@ -100,3 +101,17 @@ def test_contract(subject, check):
 @pytest.mark.parametrize("cell", PLAIN, ids=str)
 def test_contract_backward(cell, check):
     check(variant(cell, reverse=True))
+
+
+@pytest.mark.slow  # each has kernels to be compiled
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("subject", SUBJECTS[len(PLAIN) :], ids=str)
+def test_contract_of_rendered_kernels(subject, check):
+    check(replace(subject, fast="auto"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("check", BACKWARD, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("cell", PLAIN, ids=str)
+def test_contract_backward_of_rendered_kernels(cell, check):
+    check(CellSubject(cell, reverse=True))

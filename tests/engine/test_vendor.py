@@ -12,7 +12,15 @@ from recurro.cells import GRU, LSTM, Cell, DeepTransition, Elman, Leaky, MinGRU,
 from recurro.cells.ops import sigmoid, tanh
 from recurro.engine import HiddenClip, recurrence, run
 from recurro.errors import ArgumentError, BackendError
-from tests.contract import CellSubject, close, distance, grad_of, problem, weighted
+from tests.contract import (
+    CellSubject,
+    check_backends_agree,
+    close,
+    distance,
+    grad_of,
+    problem,
+    weighted,
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore:LSTM with projections is not supp")
 
@@ -135,6 +143,12 @@ def test_equal_to_pytorch(name, dtype, bound, backend, bias):
     by = grad_of(weighted(wanted), leaves)
     assert all(g.any() for g in by)
     assert distance(grad_of(weighted(got), leaves), by) <= bound
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("name", TWINS)
+def test_the_kernels_equal_the_reference_with_lengths(name, reverse):
+    check_backends_agree(CellSubject(TWINS[name][0], reverse, fast="vendor"))
 
 
 LSTM_PART = recurrence(LSTM(), 2, 3)
