@@ -2,15 +2,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from recurro.baselines import NGramModel, Unigram
 from recurro.cells import GRU
-from recurro.data import Corpus, Tokenizer, build_corpus
+from recurro.data import Tokenizer, build_corpus
 from recurro.errors import RunError
 from recurro.nn import Recurrent
 from recurro.nn.language import LanguageNetwork
 from recurro.tasks import comparison
-from recurro.tasks.class_mixture import class_ngrams
+from recurro.tasks.class_mixture import class_ngrams, fit_mixture
 from recurro.tasks.comparison import (
     class_figures,
     compare,
@@ -103,13 +104,34 @@ def test_ngrams_of_each_class_tell_languages_apart():
     assert rows[1]["accuracy"] == 1.0
 
 
-def test_corpora_of_one_class_keep_their_lines():
+def test_ngrams_of_a_class_learn_from_its_lines_alone():
     items, labels = ["ab", "xy", "ba"], np.array([0, 1, 0])
     tokenizer = Tokenizer.fit(items, lines=True)
     part = Part(build_corpus(items, tokenizer), True, labels)
-    corpus = comparison._of_class(part, 0)
-    assert isinstance(corpus, Corpus)
-    assert tokenizer.decode(corpus.ids) == "\nab\nba\n"
+    own = build_corpus(["ab", "ba"], tokenizer)
+    wanted = NGramModel(tokenizer.size, 6, boundary=tokenizer.eos_id).fit(own.ids)
+    found = class_ngrams(part, "char", 2)[0]
+    np.testing.assert_array_equal(
+        found.log_probs(part.corpus.ids), wanted.log_probs(part.corpus.ids)
+    )
+
+
+def test_a_mixture_gives_the_better_model_the_weight():
+    items = ["abab", "xyxy", "baba", "yxyx"] * 5
+    labels = np.array([0, 1, 0, 1] * 5)
+    tokenizer = Tokenizer.fit(items, lines=True)
+    part = Part(build_corpus(items, tokenizer), True, labels)
+    ngrams = class_ngrams(part, "char", 2)
+
+    class Uniform(torch.nn.Linear):
+        def losses(self, batch, state=None):
+            counted = (batch.targets >= 0).float()
+            return counted * np.log(tokenizer.size), None
+
+    both = fit_mixture(Uniform(1, 1), ngrams, part)
+    assert both.weight < 0.1
+    likelihood = both.log_likelihoods(part.corpus)
+    assert (likelihood.argmax(1) == labels).all()
 
 
 def test_a_damaged_comparison_is_refused(tmp_path):
