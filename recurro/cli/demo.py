@@ -10,11 +10,12 @@ from warnings import catch_warnings, simplefilter
 
 import typer
 
-from recurro.cli.options import Out, Overwrite, Quiet, Threads
+from recurro.cli.options import Json, Out, Overwrite, Quiet, Threads
 from recurro.cli.running import free_folder, interruptible, name_of, use_threads
 from recurro.errors import DataError
 
 if TYPE_CHECKING:
+    from recurro.report import Sample
     from recurro.tasks import LanguageModel
 
 SIZE = 2_000_000
@@ -43,6 +44,7 @@ def demo(
     out: Out = None,
     overwrite: Overwrite = False,
     threads: Threads = None,
+    json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Train a character model in two minutes, see its score and what it writes.
@@ -51,28 +53,38 @@ def demo(
     downloaded.
     """
     use_threads(threads)
-    from recurro.cli.language import samples_of
-    from recurro.cli.show import print_rows, say, say_dim, watch
+    from recurro.cli.language import outcome, samples_of
+    from recurro.cli.show import print_json, say_dim, watch
     from recurro.report import write_report
 
     files = [file] if file else source_files()
     what = f"'{file}'" if file else f"{len(files)} files of Python's standard library"
-    say_dim(f"A model of {what}, character by character, in about two minutes.\n")
+    if not json:
+        say_dim(f"A model of {what}, character by character, in about two minutes.\n")
     run = out or free_folder(name_of(files) if file else "demo")
     with interruptible(run):
         with watch(quiet=quiet, limit=seconds) as watcher:
             model = demo_model(files, seconds)
             model.set_params(out=run, overwrite=overwrite)
             model.fit(files, progress=watcher, reading=watcher.reading)
-        print_rows(model.baselines_)
         samples = samples_of(model, length=400)
-        report = write_report(run, samples=samples)
+        write_report(run, samples=samples)
+    if json:
+        print_json({**outcome(model, run), "samples": list(map(vars, samples))})
+    else:
+        _tell(model, run, samples, "" if file else " --prompt 'def '")
+
+
+def _tell(model: LanguageModel, run: Path, samples: list[Sample], prompt: str) -> None:
+    """Say how it went, what the model writes and what to do next."""
+    from recurro.cli.show import print_rows, say, say_dim
+
+    print_rows(model.baselines_)
     for sample in samples:
         say_dim(f"\n--- {sample.title} ---")
         say(sample.text)
-    say(f"\nrun     {run}\nreport  {report}\n")
+    say(f"\nrun     {run}\nreport  {run / 'report.html'}\n")
     say_dim("Try next:")
-    prompt = "" if file else " --prompt 'def '"
     say(f"  recurro generate {run}{prompt} --temperature 0.7")
     say(f"  recurro evaluate {run} FILE")
     say("  recurro train lm FILE --preset char")

@@ -20,6 +20,7 @@ __all__ = [
     "Trained",
     "finish",
     "open_run",
+    "outcome",
     "resume_run",
     "samples_of",
     "train_run",
@@ -91,20 +92,29 @@ def finish(model: Trained, run: Path, *, as_json: bool) -> None:
     if current_shard().rank > 0:
         return
     write_report(run, samples=samples_of(model))
-    rows = model.baselines_
     if as_json:
-        figures = {key: value for key, value in rows[-1].items() if key != "name"}
-        history = model.history_
-        seen = {"steps": history.steps, "epochs": history.epochs}
-        seen |= {"seconds": history.seconds, "explosions": history.explosions}
-        print_json({"run": str(run), **figures, **seen, "baselines": rows})
+        print_json(outcome(model, run))
         return
-    print_rows(rows)
+    print_rows(model.baselines_)
     if model.history_.explosions:
         say(f"{model.history_.explosions} steps exploded and were skipped.")
     say(f"\nrun     {run}")
     say(f"report  {run / 'report.html'}")
     say_dim(f"Try next: {_next(model, run)}")
+
+
+def outcome(model: Trained, run: Path) -> dict[str, object]:
+    """How training went, as plain values."""
+    rows, history = model.baselines_, model.history_
+    return {
+        "run": str(run),
+        **{key: value for key, value in rows[-1].items() if key != "name"},
+        "steps": history.steps,
+        "epochs": history.epochs,
+        "seconds": history.seconds,
+        "explosions": history.explosions,
+        "baselines": rows,
+    }
 
 
 def samples_of(model: Trained, length: int = 300) -> list[Sample]:

@@ -79,7 +79,9 @@ class Verbs(TyperGroup):
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401 (typer's own context)
         """The commands in the order in which a person needs them."""
-        return sorted(super().list_commands(ctx), key=_ORDER.index)
+        place = {name: number for number, name in enumerate(_ORDER)}
+        names = super().list_commands(ctx)
+        return sorted(names, key=lambda name: place.get(name, len(place)))
 
     def main(  # pyright: ignore[reportIncompatibleMethodOverride] (named alike)
         self,

@@ -16,7 +16,6 @@ from rich.progress import (
     Progress,
     TaskID,
     TextColumn,
-    TimeElapsedColumn,
     TimeRemainingColumn,
 )
 from rich.text import Text
@@ -123,43 +122,41 @@ class _Silent:
 def _bar() -> Progress:
     return Progress(
         TextColumn("[bold]{task.description}"),
-        BarColumn(bar_width=None),
+        BarColumn(bar_width=24),
         TextColumn("{task.percentage:>3.0f}%"),
         TextColumn("{task.fields[figures]}"),
-        TimeElapsedColumn(),
-        TextColumn("[dim]of"),
-        TimeRemainingColumn(elapsed_when_finished=True),
+        TimeRemainingColumn(),
         console=Console(stderr=True),
-        expand=True,
+        transient=True,
     )
 
 
 class _Bar:
-    """A bar for reading and one for training."""
+    """A bar that first shows reading, then training."""
 
     def __init__(self, progress: Progress, limit: float | None) -> None:
         self.progress, self.limit = progress, limit
         self.begun = time.monotonic()
-        self.bars: dict[str, TaskID] = {}
+        self.name, self.bar = "", TaskID(-1)
 
     def reading(self, done: int, total: int) -> None:
         """Move the bar of reading."""
-        figures = f"[dim]{done / 1e6:.1f} MB"
-        self._move("reading", done, total, figures)
+        self._move("reading", done / max(total, 1), f"{done / 1e6:.1f} MB")
 
     def update(self, step: int, total: int, fields: Mapping[str, Any]) -> None:
         """Move the bar of training, by time where time is what ends it."""
-        if "training" not in self.bars:
+        if self.name != "training":
             self.begun = time.monotonic()
         share = _share(step, total, time.monotonic() - self.begun, self.limit)
-        self._move("training", share, 1.0, _figures(step, total, fields))
+        figures = _figures(step, total, fields, wide=self.progress.console.width >= 100)
+        self._move("training", share, figures)
 
-    def _move(self, name: str, done: float, total: float, figures: str) -> None:
-        if name not in self.bars:
-            self.bars[name] = self.progress.add_task(name, figures="")
-        self.progress.update(
-            self.bars[name], completed=done, total=total, figures=figures
-        )
+    def _move(self, name: str, share: float, figures: str) -> None:
+        if self.name != name:
+            if self.name:
+                self.progress.remove_task(self.bar)
+            self.name, self.bar = name, self.progress.add_task(name, figures="")
+        self.progress.update(self.bar, total=1.0, completed=share, figures=figures)
 
 
 class _Lines:
@@ -200,7 +197,9 @@ def _share(step: int, total: int, seconds: float, limit: float | None) -> float:
     return min(1.0, max(done, seconds / limit) if limit else done)
 
 
-def _figures(step: int, total: int, fields: Mapping[str, Any]) -> str:
+def _figures(
+    step: int, total: int, fields: Mapping[str, Any], *, wide: bool = True
+) -> str:
     """The latest figures on one line."""
     parts = [f"pass {fields['epoch'] + (step < total)}"] if "epoch" in fields else []
     loss = fields.get("loss")
@@ -208,7 +207,7 @@ def _figures(step: int, total: int, fields: Mapping[str, Any]) -> str:
         parts.append(f"loss {loss:.3f}")
     if "nats_per_token" in fields:
         parts.append(f"held out {fields['nats_per_token']:.3f}")
-    if fields.get("items_per_second"):
+    if wide and fields.get("items_per_second"):
         parts.append(f"{fields['items_per_second']:,.0f} tokens/s")
     if fields.get("explosions"):
         parts.append(f"{fields['explosions']} explosions")

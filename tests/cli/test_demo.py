@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import sysconfig
 from pathlib import Path
 
@@ -52,6 +53,13 @@ def test_the_demo_without_a_file(folder, monkeypatch):
     out = recurro("demo", "--seconds", 1, "-q").out
     assert "2 files of Python's standard library" in out
     assert "recurro generate runs/demo-1 --prompt 'def ' --temperature 0.7" in out
+
+
+def test_the_demo_for_programs(folder):
+    found = json.loads(recurro("demo", "sea.txt", "--seconds", 1, "--json", "-q").out)
+    assert found["run"] == "runs/sea-1"
+    assert len(found["samples"]) == 3
+    assert found["baselines"][-1]["perplexity"] == found["perplexity"]
 
 
 def test_bad_files_get_one_line(folder):
