@@ -177,7 +177,7 @@ def mean(a: Value) -> Value:
 
 def logsumexp(a: Value) -> Value:
     """Logarithm of the sum of exp over a row's units, width 1, without overflow."""
-    top = amax(a)
+    top = maximum(amax(a), -1e30)  # a row of -inf alone gives -inf
     return top + log(sum(exp(a - top)))
 
 

@@ -110,6 +110,8 @@ LONG = torch.tensor([[1.0, -2.0, 0.5, 800.0], [-900.0, -901.0, -902.0, -900.0]])
 def test_sums_of_exponentials_do_not_overflow():
     torch.testing.assert_close(ops.logsumexp(LONG), LONG.logsumexp(-1, keepdim=True))
     torch.testing.assert_close(ops.softmax(LONG), LONG.softmax(-1))
+    never = torch.tensor([[-math.inf, -math.inf], [-math.inf, 3.0]])
+    torch.testing.assert_close(ops.logsumexp(never), never.logsumexp(-1, keepdim=True))
 
 
 def test_mean_and_layer_norm():
