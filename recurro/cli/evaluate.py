@@ -13,7 +13,7 @@ from recurro.cli.running import use_threads
 Files = Annotated[
     list[Path],
     typer.Argument(
-        metavar="FILE...",
+        metavar="FILE",
         help="Text files, folders or patterns; for a run by class, a folder of "
         "CLASS.txt files or a TSV file of label and text.",
         show_default=False,

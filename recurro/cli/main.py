@@ -10,11 +10,12 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from recurro import __version__
 from recurro.cli.bench_engine import bench_engine
 from recurro.cli.bench_ngram import bench_ngram
 from recurro.cli.bench_training import bench_training
@@ -42,17 +43,29 @@ _ORDER = (
     "ngram",
     "training",
 )
+_HELP = {"help_option_names": ["-h", "--help"]}
 _STOPPED = 130
 _WRONG = 2
 _CLOSED = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
 
 
 class Command(TyperCommand):
-    """A command whose --help has no type."""
+    """A command whose help names no Python types."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 (typer's own)
+        """Write the help; the name of an argument says what it is."""
+        for parameter in self.params:
+            if parameter.param_type_name == "argument":
+                vars(parameter)["display_type_rich"] = _no_type
+        super().format_help(ctx, formatter)
 
     def get_help_option(self, ctx: Any) -> Any:  # noqa: ANN401 (typer's own)
         """The option --help."""
         return _without_type(super().get_help_option(ctx))
+
+
+def _no_type(ctx: object) -> None:
+    """Show nothing."""
 
 
 def _without_type(option: Any) -> Any:  # noqa: ANN401 (typer's own)
@@ -160,7 +173,7 @@ def _group(name: str | None, text: str) -> typer.Typer:
         rich_markup_mode="rich",
         pretty_exceptions_enable=False,
         add_completion=False,
-        context_settings={"help_option_names": ["-h", "--help"]},
+        context_settings=_HELP,
     )
 
 
@@ -171,7 +184,35 @@ def _add(group: typer.Typer, name: str, command: Callable[..., None]) -> None:
     group.command(name, cls=Command, help=text)(command)
 
 
+def _tell_version(asked: bool) -> bool:
+    if asked:
+        print(f"recurro {__version__}")  # noqa: T201 (the output)
+        raise typer.Exit
+    return asked
+
+
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            metavar=" ",
+            callback=_tell_version,
+            is_eager=True,
+            help="Show the version and exit.",
+        ),
+    ] = False,
+) -> None:
+    """Train, judge and use recurrent sequence models."""
+
+
 app = _group("recurro", "Train, judge and use recurrent sequence models.")
+app.callback(
+    cls=Verbs,
+    help="Train, judge and use recurrent sequence models.",
+    epilog="New here? Start with: [bold]recurro demo[/bold]",
+    context_settings=_HELP,
+)(_root)
 train = _group("train", "Train a model; its run folder holds all there is to it.")
 
 bench = _group("bench", "Measure speed and quality on this machine.")

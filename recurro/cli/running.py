@@ -47,10 +47,9 @@ def interruptible(run: Path) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        if (run / "state" / "checkpoint.safetensors").exists():
+        line = "stopped before the run began; there is nothing to resume."
+        if (run / "config.yaml").exists():
             line = f"stopped. Go on with: recurro resume {run}"
-        else:
-            line = "stopped before the first checkpoint; there is nothing to resume."
         print(f"recurro: {line}", file=sys.stderr)  # noqa: T201 (the command's voice)
         raise typer.Exit(STOPPED) from None
 

@@ -32,7 +32,7 @@ def _option(panel: str, *names: str, help: str, metavar: str = " ") -> Any:  # n
 Files = Annotated[
     list[Path] | None,
     typer.Argument(
-        metavar="FILE...",
+        metavar="FILE",
         help="Text files, folders, or patterns such as 'src/**/*.py'.",
         show_default=False,
     ),

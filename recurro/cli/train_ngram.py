@@ -7,38 +7,54 @@ from typing import Annotated
 
 import typer
 
-from recurro.cli.options import Json, Out, Overwrite, Quiet
+from recurro.cli.options import TEXT, Json, Out, Overwrite, Quiet
 from recurro.cli.running import free_folder, interruptible, name_of
 from recurro.cli.train_lm import Alphabet, DropControl, StripAccents
 
 Files = Annotated[
     list[Path],
     typer.Argument(
-        metavar="FILE...",
+        metavar="FILE",
         help="Text files, folders, or patterns such as 'src/**/*.py'.",
         show_default=False,
     ),
 ]
 Valid = Annotated[
     list[Path] | None,
-    typer.Option("--valid", metavar="FILE", help="Text to score; may be repeated."),
+    typer.Option(
+        "--valid",
+        metavar="FILE",
+        help="Text to score; may be repeated.",
+        rich_help_panel=TEXT,
+    ),
 ]
 Order = Annotated[
     int, typer.Option("--order", "-n", metavar="N", min=1, help="The longest n.")
 ]
 Tokens = Annotated[
     str,
-    typer.Option("--tokens", metavar="KIND", help="word, char, byte or bpe:N."),
+    typer.Option(
+        "--tokens",
+        metavar="KIND",
+        rich_help_panel=TEXT,
+        help="word, char, byte or bpe:N.",
+    ),
 ]
 Lines = Annotated[
     bool,
-    typer.Option("--lines", metavar=" ", help="Each line is an item of its own."),
+    typer.Option(
+        "--lines",
+        metavar=" ",
+        rich_help_panel=TEXT,
+        help="Each line is an item of its own.",
+    ),
 ]
 HeldOut = Annotated[
     float,
     typer.Option(
         "--held-out",
         metavar="SHARE",
+        rich_help_panel=TEXT,
         help="Share of the text, from its end, that is scored and not learnt.",
     ),
 ]
@@ -48,14 +64,24 @@ MinCount = Annotated[
         "--min-count",
         metavar="N",
         min=1,
+        rich_help_panel=TEXT,
         help="Symbols seen less often count as unknown.",
     ),
 ]
 Lower = Annotated[
-    bool, typer.Option("--lower", metavar=" ", help="Turn to lower case.")
+    bool,
+    typer.Option(
+        "--lower", metavar=" ", rich_help_panel=TEXT, help="Turn to lower case."
+    ),
 ]
 Encoding = Annotated[
-    str, typer.Option("--encoding", metavar="NAME", help="Encoding of the files.")
+    str,
+    typer.Option(
+        "--encoding",
+        metavar="NAME",
+        rich_help_panel=TEXT,
+        help="Encoding of the files.",
+    ),
 ]
 Arpa = Annotated[
     Path | None,

@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from recurro import __version__
 from recurro.cli import main
 from recurro.errors import DataError
 from tests.cli.command import complaint, process, recurro
@@ -97,6 +98,10 @@ def test_mistakes_of_the_program_keep_their_traceback(error, monkeypatch, run):
     monkeypatch.setattr("recurro.cli.language.task_of", fail)
     with pytest.raises(type(error)):
         recurro("evaluate", run, "a.txt")
+
+
+def test_version():
+    assert recurro("--version").out == f"recurro {__version__}\n"
 
 
 def test_a_reader_that_goes_away_is_no_error(run):
