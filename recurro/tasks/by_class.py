@@ -316,7 +316,9 @@ class ClassLanguageModel(Speaker, ClassifierMixin, BaseEstimator):
         model, folder, settings, tokenizer = cls._open(run, cell)
         parts = open_labelled(checked_state(folder), tokenizer)
         network = model._network(settings, tokenizer)
-        return model._train(network, tokenizer, settings, parts, progress, resume=True)
+        return model._train(
+            network, tokenizer, settings, parts, progress, resume=folder.trained
+        )
 
     @classmethod
     def _open(

@@ -347,12 +347,13 @@ class LanguageModel(Speaker, BaseEstimator):
             progress: Shown how training goes.
 
         Raises:
-            RunError: If it is no run, has no checkpoint, or was changed.
+            RunError: If it is no run, lacks the text it learns from, or was changed.
         """
         model, folder, settings, tokenizer = cls._open(run, cell)
         corpora = open_corpora(checked_state(folder), tokenizer)
         network = model._network(settings, tokenizer)
-        return model._train(network, settings, corpora, progress, resume=True)
+        begun = folder.trained  # if not, it was stopped before its first step
+        return model._train(network, settings, corpora, progress, resume=begun)
 
     @classmethod
     def _open(

@@ -162,12 +162,12 @@ def checked_state(run: RunFolder) -> Path:
     """Where the corpora of a run are that can be resumed.
 
     Raises:
-        RunError: If it has no checkpoint.
+        RunError: If they are gone.
     """
-    if not run.trained:
+    if not any(state_folder(run).glob("*.ids")):
         raise RunError(
-            f"{run.path}: must hold a checkpoint to be resumed, got none. Train anew, "
-            "in another folder or with overwrite."
+            f"{state_folder(run)}: must hold what the run learns from to be resumed, "
+            "got nothing. Train anew in another folder, or with --overwrite."
         )
     return state_folder(run)
 

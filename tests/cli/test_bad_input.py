@@ -120,7 +120,9 @@ def test_a_run_without_weights_or_checkpoint(copy):
     (copy / "model.safetensors").unlink()
     assert f"recurro resume {copy}" in complaint("generate", copy)
     shutil.rmtree(copy / "state")
-    assert "must hold what the run learns from to be resumed" in complaint("resume", copy)
+    assert "must hold what the run learns from to be resumed" in complaint(
+        "resume", copy
+    )
 
 
 def test_no_run_at_all(folder):

@@ -447,3 +447,21 @@ def test_reading_is_told(tmp_path, text):
     seen: list[int] = []
     small(epochs=1).fit(Path(tmp_path / "a.txt"), reading=lambda d, _: seen.append(d))
     assert seen
+
+
+def test_a_run_stopped_before_its_first_step_begins_when_resumed(tmp_path, monkeypatch):
+    settings = {"hidden_size": 8, "epochs": 2, "batch_size": 4, "bptt": 10}
+    text = "to be or not to be, that is the question. " * 40
+    whole = LanguageModel(out=tmp_path / "whole", **settings).fit(text)
+
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("recurro.tasks.language_model.train", stop)
+        with pytest.raises(KeyboardInterrupt):
+            LanguageModel(out=tmp_path / "stopped", **settings).fit(text)
+    resumed = LanguageModel.resume(tmp_path / "stopped")
+    weights = resumed.network_.state_dict()
+    for name, weight in whole.network_.state_dict().items():
+        assert torch.equal(weights[name], weight)
