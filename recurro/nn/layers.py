@@ -160,10 +160,9 @@ class _DropIn(nn.Module):
         """The arguments that differ from their defaults, as PyTorch shows them."""
         text = f"{self.input_size}, {self.hidden_size}"
         defaults = {"num_layers": 1, "bias": True, "batch_first": False}
-        defaults |= {"dropout": 0.0, "bidirectional": False, "backend": "auto"}
-        changed = {
-            k: getattr(self, k) for k in defaults if getattr(self, k) != defaults[k]
-        }
+        defaults |= {"dropout": 0.0, "bidirectional": False, "proj_size": 0}
+        defaults |= {"nonlinearity": "tanh", "backend": "auto"}
+        changed = {k: v for k, d in defaults.items() if (v := getattr(self, k, d)) != d}
         return text + "".join(f", {key}={value}" for key, value in changed.items())
 
 

@@ -99,6 +99,13 @@ def initialise(
         "b": init.constant(0.0),
         "vector": init.constant(0.0),
     }
+    known = set(rest).union(*(part.program.shapes for _, part in stack.named()))
+    if unknown := set(overrides) - known:
+        raise ArgumentError(
+            f"{type(module).__name__}: initial must name parameters of "
+            f"{stack.layers[0][0].cell}, got {sorted(unknown)}. They are "
+            f"{', '.join(sorted(known))}."
+        )
     for suffix, part in stack.named():
         chosen = {**rest, **part.cell.initial(), **overrides}
         parameters = {}
@@ -167,7 +174,7 @@ def run_stack(
             result = run(
                 part,
                 _dropped(stored(module, part, suffix), part, options, module.training),
-                (x, *(readings or {}).values()),
+                _inputs(module, part, x, readings or {}),
                 None if state is None else state[len(final)],
                 lengths=lengths,
                 reverse=bool(backward),
@@ -186,6 +193,19 @@ def run_stack(
         last = layer == len(stack.layers) - 1
         x = y if last or options.between is None else options.between(y)
     return x, tuple(final)
+
+
+def _inputs(
+    module: nn.Module, part: Recurrence, x: Tensor, readings: Mapping[str, Tensor]
+) -> tuple[Tensor, ...]:
+    """The cell's inputs in its order: x, and the readings by their names."""
+    wanted = set(part.cell.inputs) - {"x"}
+    if set(readings) != wanted:
+        raise ShapeError(
+            f"{type(module).__name__}: readings must be {sorted(wanted)}, got "
+            f"{sorted(readings)}."
+        )
+    return tuple(x if name == "x" else readings[name] for name in part.cell.inputs)
 
 
 def _dropped(

@@ -212,8 +212,11 @@ def test_parameters_may_be_replaced_and_shared():
 
 
 def test_text_of_the_layer():
-    text = repr(recurro.nn.LSTM(2, 3, num_layers=2, batch_first=True))
-    assert text == "LSTM(2, 3, num_layers=2, batch_first=True)"
+    text = repr(recurro.nn.LSTM(2, 3, num_layers=2, batch_first=True, proj_size=2))
+    assert text == "LSTM(2, 3, num_layers=2, batch_first=True, proj_size=2)"
+    assert repr(recurro.nn.RNN(2, 3, nonlinearity="relu")) == (
+        "RNN(2, 3, nonlinearity=relu)"
+    )
     assert repr(recurro.nn.GRU(2, 3)) == "GRU(2, 3)"
 
 

@@ -122,6 +122,22 @@ def test_every_layer_reads_the_further_inputs():
     close(y, run_part(layer, "_l1", (first, context)).output, rtol=1e-5)
 
 
+def test_further_inputs_go_by_their_names():
+    class Two(Cell):
+        state = ("h",)
+        inputs = ("x", "a", "b")
+
+        def step(self, x, a, b, h):
+            return tanh(self.affine("h", x, a, h) - b)
+
+    layer = Recurrent(Two(), {"b": HIDDEN, "x": INPUT, "a": HIDDEN}, HIDDEN)
+    a, b = torch.randn(2, TIME, BATCH, HIDDEN)
+    wanted, _ = layer(X, readings={"a": a, "b": b})
+    assert torch.equal(layer(X, readings={"b": b, "a": a})[0], wanted)
+    with pytest.raises(ShapeError, match=r"readings must be \['a', 'b'\], got \['a'\]"):
+        layer(X, readings={"a": a})
+
+
 @pytest.mark.parametrize("lengths", [None, torch.tensor([2, 5, 0])])
 def test_the_states_of_every_step(lengths):
     layer = layer_of(LSTM(), num_layers=2, bidirectional=True)
@@ -341,6 +357,10 @@ ARGUMENTS = {
     "depth must be >= 1, got 0": (GRU(), {"transition_depth": 0}),
     "spectral_bound must be > 0, got 0": (GRU(), {"spectral_bound": 0}),
     "proj_size must be smaller than": (LSTM(proj_size=9), {}),
+    "initial must name parameters of GRU(), got ['Q']": (
+        GRU(),
+        {"initial": {"Q": init.constant(0.0)}},
+    ),
 }
 
 
