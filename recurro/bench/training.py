@@ -47,7 +47,7 @@ class Sizes:
     layers: int = 2
     batch: int = 64
     bptt: int = 100
-    chunks: int = 4
+    chunks: int = 2
 
 
 class _Bare(nn.Module):
