@@ -9,6 +9,7 @@ import typer
 
 from recurro.cli.options import Json, RunFolder, Threads
 from recurro.cli.running import use_threads
+from recurro.errors import ArgumentError
 
 Files = Annotated[
     list[Path],
@@ -40,6 +41,11 @@ def evaluate(
     if not isinstance(model, ClassLanguageModel):
         figures = model.evaluate(files)
     else:
+        if len(files) > 1:
+            raise ArgumentError(
+                f"evaluate: a run by class is scored on one folder or TSV file, got "
+                f"{len(files)}. Name one."
+            )
         data = model.settings.data
         found = read_classes(
             files[0], encoding=data.encoding, text_filter=text_filter(data)

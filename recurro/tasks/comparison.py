@@ -37,7 +37,7 @@ Comparison: TypeAlias = list[dict[str, Any]]
 """One row per model: its ``name`` and its figures, the network last."""
 
 MOST = 5_000_000
-"""Tokens at most that an n-gram model learns from: those nearest to the held-out."""
+"""Tokens at most that a counting model learns from: those nearest to the held-out."""
 
 
 def compare(network: LossNetwork, kind: str, train: Part, valid: Part) -> Comparison:
@@ -58,7 +58,7 @@ def compare(network: LossNetwork, kind: str, train: Part, valid: Part) -> Compar
     ngram, name = _ngram(train.corpus, order)
     counted = ngram.log_probs(corpus.ids)
     learnt = -token_losses(network, valid)
-    seen, size = train.corpus.ids, corpus.size
+    seen, size = train.corpus.ids[-MOST:], corpus.size
     rows = {
         "uniform": Uniform(size).fit(seen).log_probs(corpus.ids),
         "unigram": Unigram(size).fit(seen).log_probs(corpus.ids),

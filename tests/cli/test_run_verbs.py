@@ -35,6 +35,7 @@ def test_evaluate_by_class(class_run, folder):
     found = json.loads(recurro("evaluate", class_run, "rows.tsv", "--json").out)
     assert found["accuracy"] == 1.0
     assert set(found) == {"accuracy", "macro_f1", "log_loss"}
+    assert "Name one." in complaint("evaluate", class_run, "rows.tsv", "rows.tsv")
 
 
 def test_predict(run, said):
