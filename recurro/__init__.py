@@ -34,6 +34,8 @@ if TYPE_CHECKING:  # the same names, for type checkers and editors
     from recurro.engine import HiddenClip as HiddenClip
     from recurro.errors import RecurroError as RecurroError
     from recurro.nn import Recurrent as Recurrent
+    from recurro.nn import accelerate as accelerate
+    from recurro.nn import deaccelerate as deaccelerate
     from recurro.report import baseline_table as baseline_table
     from recurro.tasks import ClassLanguageModel as ClassLanguageModel
     from recurro.tasks import LanguageModel as LanguageModel
@@ -69,7 +71,9 @@ _HOME = {
     "RecurroError": "recurro.errors",
     "Residual": "recurro.cells",
     "Zoneout": "recurro.cells",
+    "accelerate": "recurro.nn",
     "baseline_table": "recurro.report",
+    "deaccelerate": "recurro.nn",
 }
 """Where each public name lives."""
 

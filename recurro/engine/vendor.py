@@ -122,3 +122,28 @@ def flip(x: Tensor, lengths: Tensor | None) -> Tensor:
     t = torch.arange(len(x), device=x.device)[:, None]
     source = torch.where(t < lengths, lengths - 1 - t, t)
     return x.gather(0, source.unsqueeze(-1).expand_as(x))
+
+
+def step_vendor(
+    kernel: str | None,
+    x: Tensor,
+    state: tuple[Tensor, ...],
+    stored: dict[str, Tensor],
+) -> tuple[Tensor, ...]:
+    """Take one step by PyTorch's own cell.
+
+    Args:
+        kernel: The kernel's name, from ``twin``.
+        x: What is read, ``(batch, input)``.
+        state: The state variables before it, each ``(batch, width)``.
+        stored: The tensors of the cell's layout, in PyTorch's order.
+
+    Returns:
+        The state variables after it.
+    """
+    assert kernel is not None
+    step = getattr(_VF, f"{kernel}_cell")
+    weights = [*stored.values(), None, None][:4]
+    if kernel == "lstm":
+        return tuple(step(x, state, *weights))
+    return (step(x, state[0], *weights),)

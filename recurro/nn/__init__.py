@@ -1,5 +1,7 @@
 """Layers: one class for every cell, and drop-ins for PyTorch's."""
 
+from recurro.nn.accelerate import accelerate, deaccelerate
+from recurro.nn.cell_layers import GRUCell, LSTMCell, RNNCell
 from recurro.nn.dropout import VariationalDropout, variational_dropout
 from recurro.nn.layers import GRU, LSTM, RNN
 from recurro.nn.recurrent import Recurrent
@@ -8,7 +10,12 @@ __all__ = [
     "GRU",
     "LSTM",
     "RNN",
+    "GRUCell",
+    "LSTMCell",
+    "RNNCell",
     "Recurrent",
     "VariationalDropout",
+    "accelerate",
+    "deaccelerate",
     "variational_dropout",
 ]

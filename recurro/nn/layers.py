@@ -16,11 +16,20 @@ from torch.nn.utils.rnn import (
 from recurro import cells
 from recurro.engine.run import Backend
 from recurro.errors import ArgumentError, ShapeError
-from recurro.nn.stack import LayerState, Options, build_stack, register, run_stack
+from recurro.nn.stack import (
+    LayerState,
+    Options,
+    Stack,
+    build_stack,
+    register,
+    run_stack,
+)
 
 
 class _DropIn(nn.Module):
     """What the three drop-ins share: all but the cell."""
+
+    _stack: Stack
 
     def __init__(
         self,
@@ -50,12 +59,15 @@ class _DropIn(nn.Module):
         self.input_size, self.hidden_size = input_size, hidden_size
         self.num_layers, self.bias, self.batch_first = num_layers, bias, batch_first
         self.dropout, self.bidirectional = dropout, bidirectional
-        self.backend: Backend = backend
-        self._stack = build_stack(
-            cell, input_size, hidden_size, num_layers, bidirectional, bias
-        )
+        self.assemble(cell, backend)
         register(self, self._stack, device, dtype)
         self.reset_parameters()
+
+    def assemble(self, cell: cells.Cell, backend: Backend) -> None:
+        """Trace the cell at the module's own sizes."""
+        self.backend: Backend = backend
+        sizes = (self.input_size, self.hidden_size, self.num_layers)
+        self._stack = build_stack(cell, *sizes, self.bidirectional, self.bias)
 
     def reset_parameters(self) -> None:
         """Fill every parameter as PyTorch does: uniform in +-1 / sqrt(hidden_size)."""
@@ -161,7 +173,7 @@ class _DropIn(nn.Module):
         text = f"{self.input_size}, {self.hidden_size}"
         defaults = {"num_layers": 1, "bias": True, "batch_first": False}
         defaults |= {"dropout": 0.0, "bidirectional": False, "proj_size": 0}
-        defaults |= {"nonlinearity": "tanh", "backend": "auto"}
+        defaults |= {"nonlinearity": "tanh", "backend": "auto", "accelerated": False}
         changed = {k: v for k, d in defaults.items() if (v := getattr(self, k, d)) != d}
         return text + "".join(f", {key}={value}" for key, value in changed.items())
 
