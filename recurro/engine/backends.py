@@ -70,15 +70,16 @@ def choose(
 
 
 def _builds(request: Request) -> bool:
-    return _built(request.program, request.state[0].dtype)
+    storage = request.storage or {name: (name,) for name in request.stored}
+    return _built(request.program, request.state[0].dtype, tuple(storage.items()))
 
 
 @cache
-def _built(program: Program, dtype: torch.dtype) -> bool:
+def _built(program: Program, dtype: torch.dtype, storage: cpu.Storage) -> bool:
     """Whether the kernels of a program can be built; says once why not."""
     try:
         for part in ("infer", "train", "backward"):
-            cpu.compiled(program, dtype, part)
+            cpu.compiled(program, dtype, storage, part)
     except BackendError as error:
         _warn(str(error))
         return False

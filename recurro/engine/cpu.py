@@ -7,10 +7,12 @@ after it, each by one large product of PyTorch's; the kernel does what is betwee
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, cached_property
+from math import prod
 from pathlib import Path
 
 import torch
@@ -19,32 +21,26 @@ from torch import Tensor
 from recurro.cells.ops import Value
 from recurro.engine.adjoint import Adjoint, adjoint
 from recurro.engine.build import build, lanes
-from recurro.engine.ir import Op, Program
-from recurro.engine.plan import (
-    Plan,
-    backward_plan,
-    columns,
-    forward_plan,
-    kept,
-    saved_array,
-)
+from recurro.engine.gradients import weight_gradients
+from recurro.engine.ir import Program
+from recurro.engine.plan import Plan, backward_plan, forward_plan, kept
 from recurro.engine.reference import HiddenClip, Request, active_steps, run_reference
-from recurro.engine.render_cpu import Kernel, Pack, render
+from recurro.engine.render_cpu import Kernel, Place, render
 from recurro.engine.vendor import is_transformed
 
 _PRELUDE = Path(__file__).with_name("kernel.h")
+
+Storage = tuple[tuple[str, tuple[str, ...]], ...]
+"""For each stored tensor its name and the parameters stacked in it."""
 
 
 class _Run(ctypes.Structure):
     """The kernel's ``struct run``."""
 
     _fields_ = (
-        *((name, ctypes.c_long) for name in ("T", "B", "start", "stop", "down")),
-        ("lengths", ctypes.c_void_p),
-        *(
-            (name, ctypes.POINTER(ctypes.c_void_p))
-            for name in ("first", "last", "trail")
-        ),
+        *((name, ctypes.c_long) for name in ("T", "B", "start", "stop")),
+        *((name, ctypes.c_long) for name in ("down", "prepare")),
+        *((name, ctypes.c_void_p) for name in ("lengths", "order", "shared", "own")),
         ("value", ctypes.c_double),
         ("norm", ctypes.c_double),
     )
@@ -58,17 +54,12 @@ class Compiled:
     kernel: Kernel
     function: Value
 
-
-def _compile(plan: Plan, dtype: torch.dtype) -> Compiled:
-    single = dtype == torch.float32
-    real, width = ("float", lanes()) if single else ("double", lanes() // 2)
-    kernel = render(plan, width)
-    macros = f"#define REAL {real}\n#define LANES {width}\n"
-    library = build(macros + _PRELUDE.read_text() + kernel.text)
-    function = library.run
-    function.argtypes = (ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(_Run))
-    function.restype = None
-    return Compiled(plan, kernel, function)
+    @cached_property
+    def names(self) -> tuple[str | None, ...]:
+        """What each array is called; ``None`` for parameters."""
+        return tuple(
+            a.name if a.kind in ("sequence", "row") else None for a in self.plan.arrays
+        )
 
 
 @cache
@@ -79,98 +70,132 @@ def adjoint_of(program: Program) -> tuple[Adjoint, tuple[int, ...]]:
 
 
 @cache
-def compiled(program: Program, dtype: torch.dtype, part: str) -> Compiled:
+def compiled(
+    program: Program, dtype: torch.dtype, storage: Storage, part: str
+) -> Compiled:
     """The kernel of a part: ``infer``, ``train`` (forward, keeping), ``backward``."""
-    if part == "infer":
-        return _compile(forward_plan(program), dtype)
     back, keep = adjoint_of(program)
-    if part == "train":
-        return _compile(forward_plan(program, keep), dtype)
-    return _compile(backward_plan(program, back), dtype)
+    if part == "backward":
+        plan = backward_plan(program, back)
+    else:
+        plan = forward_plan(program, keep if part == "train" else ())
+    single = dtype == torch.float32
+    real, width = ("float", lanes()) if single else ("double", lanes() // 2)
+    kernel = render(plan, width, _places(program, storage))
+    macros = f"#define REAL {real}\n#define LANES {width}\n"
+    library = build(macros + _PRELUDE.read_text() + kernel.text)
+    function = library.run
+    function.restype = None
+    return Compiled(plan, kernel, function)
 
 
-def packed(pack: Pack, matrices: list[Tensor]) -> Tensor:
-    """Matrices in the order in which the products read them; see ``Pack``."""
-    out, inner = matrices[0].shape
-    block = pack.vectors * pack.lanes
-    blocks = -(-out // block)
-    whole = matrices[0].new_zeros(len(matrices), blocks * block, inner)
-    for place, matrix in enumerate(matrices):
-        whole[place, :out] = matrix
-    shape = (len(matrices), blocks, pack.vectors, pack.lanes, inner)
-    return whole.view(shape).permute(1, 4, 0, 2, 3).contiguous()
+def _places(program: Program, storage: Storage) -> dict[str, tuple[Place, ...]]:
+    """Where each parameter is stored; one that is stored twice is the sum."""
+    places: dict[str, tuple[Place, ...]] = {}
+    for number, (_, parts) in enumerate(storage):
+        offset = 0
+        for part in parts:
+            places[part] = (*places.get(part, ()), (number, offset))
+            offset += prod(program.shapes[part])
+    return places
+
+
+@dataclass(frozen=True, eq=False)
+class _Rows:
+    """Which rows a kernel takes: all, or each as far as it is long, longest first."""
+
+    lengths: Tensor
+    order: Tensor
+
+
+def _rows(lengths: Tensor | None, threads: int) -> _Rows | None:
+    if lengths is None:
+        return None
+    lengths = lengths.long().contiguous()
+    order = lengths.argsort(descending=True, stable=True)
+    # Each thread gets rows of all lengths.
+    return _Rows(lengths, torch.cat([order[i::threads] for i in range(threads)]))
 
 
 def call(
     made: Compiled,
-    tensors: dict[str, Tensor],
-    first: list[Tensor],
-    trail: list[Tensor | None],
-    lengths: Tensor | None,
-    down: bool,
-    clip: HiddenClip | None,
+    tensors: Mapping[str, Tensor],
+    stored: Sequence[Tensor],
+    first: Sequence[Tensor],
+    trail: Sequence[Tensor | None],
+    *,
+    start: Sequence[Tensor | None] = (),
+    lengths: Tensor | None = None,
+    down: bool = False,
+    clip: HiddenClip | None = None,
     time: int,
 ) -> list[Tensor]:
     """Run a kernel; the final carried variables come back.
 
     Args:
         made: The kernel.
-        tensors: Each array of the plan by name; matrices as they are.
+        tensors: Each array of the plan by name.
+        stored: The parameters.
         first: The carried variables at the start, ``(batch, width)``.
         trail: For each, what is written (forward) or added (backward) at each step.
-        lengths: Steps that count in each row, int64.
+        start: For each, the state before all steps, where the steps need it.
+        lengths: Steps that count in each row.
         down: Whether time runs from the last step to the first.
         clip: A bound on the carried gradients.
         time: Steps.
     """
+    kernel, batch = made.kernel, len(first[0])
+    threads = _threads(time, batch, kernel.shared)
     last = [torch.empty_like(value) for value in first]
-    arrays = made.plan.arrays
-    packs = [
-        packed(pack, [_matrix(tensors, arrays[m].name) for m in pack.matrices])
-        for pack in made.kernel.packs
-    ]
-    pointers = [
-        None if a.kind == "matrix" else tensors[a.name].data_ptr() for a in arrays
-    ]
-    pointers += [pack.data_ptr() for pack in packs]
-    table = (ctypes.c_void_p * len(pointers))(*pointers)
-    batch = len(first[0])
-
-    def tiles(start: int, stop: int) -> None:
-        order = _Run(
-            time,
-            batch,
-            start,
-            stop,
-            down,
-            None if lengths is None else lengths.data_ptr(),
-            _pointers(first),
-            _pointers(last),
-            _pointers(trail),
-            (clip.value or 0.0) if clip else 0.0,
-            (clip.norm or 0.0) if clip else 0.0,
-        )
-        made.function(table, ctypes.byref(order))
-
-    threads = min(torch.get_num_threads(), -(-batch // 6))
+    arrays = [None if n is None else tensors.get(n) for n in made.names]
+    held = (*arrays, *stored, *first, *last, *trail, *(start or [None] * len(first)))
+    table = (ctypes.c_void_p * len(held))(
+        *[None if t is None else t.data_ptr() for t in held]
+    )
+    work = first[0].new_empty(kernel.shared + threads * kernel.own)
+    shared, size = work.data_ptr(), work.element_size()
+    rows = _rows(lengths, threads)
+    order = _Run(
+        *(time, batch, 0, batch, down, True),
+        *((rows.lengths.data_ptr(), rows.order.data_ptr()) if rows else (None, None)),
+        *(shared, shared + kernel.shared * size),
+        *((clip.value or 0.0, clip.norm or 0.0) if clip else (0.0, 0.0)),
+    )
     if threads == 1:
-        tiles(0, batch)
-    else:
-        bounds = [batch * i // threads for i in range(threads + 1)]
-        with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(tiles, bounds[:-1], bounds[1:]))
+        made.function(table, ctypes.byref(order))
+        return last
+    order.stop = 0
+    made.function(table, ctypes.byref(order))  # packs the parameters
+    orders = []
+    counts = [len(range(i, batch, threads)) for i in range(threads)]
+    for i, count in enumerate(counts):
+        part = _Run.from_buffer_copy(order)
+        part.prepare, part.start = False, sum(counts[:i])
+        part.stop, part.own = part.start + count, order.own + i * kernel.own * size
+        orders.append(part)
+    list(_pool(threads).map(lambda o: made.function(table, ctypes.byref(o)), orders))
     return last
 
 
-def _pointers(tensors: Sequence[Tensor | None]) -> Value:
-    values = [None if t is None else t.data_ptr() for t in tensors]
-    return (ctypes.c_void_p * len(values))(*values)
+WORTH = 2**22
+"""Products in a run for which a second thread is worth its start."""
 
 
-def _matrix(tensors: dict[str, Tensor], name: str) -> Tensor:
-    if name.endswith(".T"):
-        return tensors[name.removesuffix(".T")].t()
-    return tensors[name]
+def _threads(time: int, batch: int, weights: int) -> int:
+    if time * batch * weights < WORTH:
+        return 1
+    return max(1, min(torch.get_num_threads(), batch // 6))
+
+
+_POOLS: dict[int, ThreadPoolExecutor] = {}
+if hasattr(os, "register_at_fork"):  # a child has none of its parent's threads
+    os.register_at_fork(after_in_child=_POOLS.clear)
+
+
+def _pool(threads: int) -> ThreadPoolExecutor:
+    if threads not in _POOLS:
+        _POOLS[threads] = ThreadPoolExecutor(threads)
+    return _POOLS[threads]
 
 
 # -- one step of autograd ----------------------------------------------------------
@@ -178,7 +203,7 @@ def _matrix(tensors: dict[str, Tensor], name: str) -> Tensor:
 
 def obstacle(request: Request) -> str | None:
     """Why the rendered kernels cannot run this, or ``None`` if they can."""
-    tensors = (*request.inputs, *request.state, *request.parameters.values())
+    tensors = (*request.inputs, *request.state, *request.stored.values())
     if is_transformed():
         return "torch.compile and torch.func cannot look into it"
     if torch.is_autocast_enabled("cpu"):
@@ -214,10 +239,10 @@ def run_cpu(request: Request) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
         active = active_steps(request.lengths, len(request.inputs[0]))
         read = tuple(tensor.masked_fill(~active, 0) for tensor in request.inputs)
         request = replace(request, inputs=read)
-    names = tuple(request.parameters)
-    setup = _Setup(request, names, _masks(request))
-    tensors = (*request.inputs, *request.state, *request.parameters.values())
-    results = _Loop.apply(setup, *tensors)
+    storage = request.storage or {name: (name,) for name in request.stored}
+    setup = _Setup(request, tuple(storage.items()), _masks(request))
+    stored = (request.stored[name] for name in storage)
+    results = _Loop.apply(setup, *request.inputs, *request.state, *stored)
     count = len(request.state)
     return results[:count], results[count:]
 
@@ -227,8 +252,19 @@ class _Setup:
     """What a run needs besides the tensors that gradients flow to."""
 
     request: Request
-    names: tuple[str, ...]
+    storage: Storage
     masks: dict[str, Tensor]
+
+    def split(self, tensors: Sequence[Tensor]) -> _Parts:
+        """Inputs by name, states, and stored parameters; all contiguous."""
+        tensors = [t.contiguous() for t in tensors]
+        names = self.request.cell.inputs
+        start, end = len(names), len(names) + len(self.request.state)
+        inputs = dict(zip(names, tensors[:start], strict=True))
+        return inputs, tensors[start:end], tensors[end:]
+
+
+_Parts = tuple[dict[str, Tensor], list[Tensor], list[Tensor]]
 
 
 def _masks(request: Request) -> dict[str, Tensor]:
@@ -256,215 +292,105 @@ class _Loop(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Value, setup: _Setup, *tensors: Tensor) -> tuple[Tensor, ...]:
         request, program = setup.request, setup.request.program
-        inputs, state, parameters = _parts(setup, tensors)
-        wanted = any(ctx.needs_input_grad)
+        inputs, state, stored = setup.split(tensors)
         time, batch = request.inputs[0].shape[:2]
-        made = compiled(program, state[0].dtype, "train" if wanted else "infer")
-        saved = {
-            a.name: state[0].new_empty(time, batch, a.columns)
-            for a in made.plan.arrays
-            if a.name.startswith("saved_")
-        }
-        whole = [s.new_empty(time + 1, *s.shape) for s in state]
-        for trail, s in zip(whole, state, strict=True):
-            trail[-1 if request.reverse else 0] = s
-        new = [t[:-1] if request.reverse else t[1:] for t in whole]
-        drive = _drive(program, inputs, parameters)
-        named = {**parameters, **inputs, **setup.masks, **saved, "drive": drive}
-        lengths = (
-            None if request.lengths is None else request.lengths.long().contiguous()
-        )
+        wanted = any(ctx.needs_input_grad)
+        part = "train" if wanted else "infer"
+        made = compiled(program, state[0].dtype, setup.storage, part)
+        trail = [s.new_empty(time, *s.shape) for s in state]
+        named = {**inputs, **setup.masks}
+        kept = sum(a.width for a in made.plan.arrays if a.name == "saved")
+        if kept:
+            named["saved"] = _rows_of(request, time, batch, kept)
         final = call(
-            made, named, list(state), list(new), lengths, request.reverse, None, time
+            made,
+            named,
+            stored,
+            state,
+            trail,
+            lengths=request.lengths,
+            down=request.reverse,
+            time=time,
         )
-        ctx.setup = setup
-        ctx.lengths = lengths
-        ctx.saved_names = tuple(saved)
-        ctx.save_for_backward(*tensors, *whole, *saved.values())
-        return (*new, *final)
+        if wanted:
+            ctx.setup = setup
+            ctx.set_materialize_grads(False)
+            saved = named.get("saved", state[0])
+            ctx.save_for_backward(*inputs.values(), *state, *stored, *trail, saved)
+        return (*trail, *final)
 
     @staticmethod
     def backward(ctx: Value, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
         setup: _Setup = ctx.setup
-        program, reverse = setup.request.program, setup.request.reverse
-        count = len(setup.request.inputs) + len(program.state) + len(setup.names)
-        tensors = ctx.saved_tensors[:count]
+        request, program = setup.request, setup.request.program
+        half = len(request.state)
+        split = len(request.inputs) + half + len(setup.storage)
         if torch.is_grad_enabled():
-            return (None, *_differentiable(setup, tensors, grads))
-        whole = ctx.saved_tensors[count : count + len(program.state)]
-        saved = dict(
-            zip(ctx.saved_names, ctx.saved_tensors[count + len(whole) :], strict=True)
-        )
-        inputs, state, parameters = _parts(setup, tensors)
-        old = {
-            name: trail[1:] if reverse else trail[:-1]
-            for (name, _), trail in zip(program.state, whole, strict=True)
-        }
-        made = compiled(program, state[0].dtype, "backward")
-        time, batch = old[program.state[0][0]].shape[:2]
-        into = {
-            a.name: state[0].new_zeros(
-                (time, batch, a.columns) if a.kind == "sequence" else (batch, a.columns)
-            )
-            for a in made.plan.arrays
-            if a.name == "delta" or a.name.startswith("by_")
-        }
-        named = {**parameters, **inputs, **setup.masks, **saved, **into}
-        named |= {f"old_{name}": value for name, value in old.items()}
-        half = len(program.state)
-        first = [
-            torch.zeros_like(s) if g is None else g.contiguous()
-            for s, g in zip(state, grads[half:], strict=True)
-        ]
-        trail = [None if g is None else g.contiguous() for g in grads[:half]]
+            given = ctx.saved_tensors[:split]
+            return (None, *_differentiable(setup, given, grads))
+        inputs, state, stored = setup.split(ctx.saved_tensors[:split])
+        *trail, saved = ctx.saved_tensors[split:]
+        made = compiled(program, state[0].dtype, setup.storage, "backward")
+        time, batch = trail[0].shape[:2]
+        names = [name for name, _ in program.state]
+        named = {**inputs, **setup.masks, "saved": saved}
+        named |= {f"old_{n}": value for n, value in zip(names, trail, strict=True)}
+        for array in made.plan.arrays:
+            if array.name == "delta" or array.name in _by(setup, ctx, made):
+                named[array.name] = _rows_of(request, time, batch, array.columns)
+            if array.name == "sums":
+                named["sums"] = state[0].new_zeros(batch, array.columns)
         by_state = call(
             made,
             named,
-            first,
-            trail,
-            ctx.lengths,
-            not reverse,
-            setup.request.clip,
-            time,
+            stored,
+            [
+                torch.zeros_like(s) if g is None else g.contiguous()
+                for s, g in zip(state, grads[half:], strict=True)
+            ],
+            [None if g is None else g.contiguous() for g in grads[:half]],
+            start=state,
+            lengths=request.lengths,
+            down=not request.reverse,
+            clip=request.clip,
+            time=time,
         )
-        by_input, by_parameter = _gather(program, inputs, parameters, old, saved, into)
-        return (
-            None,
-            *(by_input.get(name) for name in setup.request.cell.inputs),
-            *by_state,
-            *(by_parameter.get(name) for name in setup.names),
+        operands = {**inputs, "saved": saved}
+        operands |= {
+            f"old_{n}": (s, t) for n, s, t in zip(names, state, trail, strict=True)
+        }
+        by_stored = weight_gradients(
+            program, setup.storage, operands, named, request.reverse, stored
         )
+        by_input = (named.get(f"by_{name}") for name in request.cell.inputs)
+        return (None, *by_input, *by_state, *by_stored)
 
 
-def _parts(
-    setup: _Setup, tensors: tuple[Tensor, ...]
-) -> tuple[dict[str, Tensor], tuple[Tensor, ...], dict[str, Tensor]]:
-    """Inputs by name, states, and parameters by name; all contiguous."""
-    tensors = tuple(t.detach().contiguous() for t in tensors)
+def _by(setup: _Setup, ctx: Value, made: Compiled) -> set[str]:
+    """The arrays of input gradients that are wanted or that the steps write."""
     names = setup.request.cell.inputs
-    split = len(names) + len(setup.request.state)
-    return (
-        dict(zip(names, tensors, strict=False)),
-        tensors[len(names) : split],
-        dict(zip(setup.names, tensors[split:], strict=True)),
-    )
+    wanted = {f"by_{n}" for i, n in enumerate(names) if ctx.needs_input_grad[1 + i]}
+    stored = {made.plan.arrays[array].name for _, array in made.plan.stores}
+    return {name for name in wanted | stored if name.startswith("by_")}
 
 
-def _reading(program: Program, name: str, kind: str) -> list[tuple[int, Op, str]]:
-    """(number of the map, map, matrix) of each product with a leaf, in order."""
-    return [
-        (call, op, matrix)
-        for call, op in enumerate(program.affines())
-        for matrix, a in zip(op["matrices"], op.args, strict=True)
-        if program.ops[a].name == kind and program.ops[a]["name"] == name
-    ]
-
-
-def _drive(
-    program: Program, inputs: dict[str, Tensor], parameters: dict[str, Tensor]
-) -> Tensor:
-    """The products with the inputs and the biases, for all steps at once."""
-    layout = columns(program, hoisted=True)
-    maps = [
-        op
-        for op, offset in zip(program.affines(), layout.offsets, strict=True)
-        if offset >= 0
-    ]
-    like = next(iter(inputs.values()))
-    if not maps:
-        return like.new_empty(0)
-    bias = torch.cat(
-        [parameters[m["bias"]] if m["bias"] else like.new_zeros(m.width) for m in maps]
-    )
-    drive = None
-    for name, x in inputs.items():
-        weight = x.new_zeros(layout.total, x.shape[2])
-        for call, op, matrix in _reading(program, name, "input"):
-            start = layout.offsets[call]
-            weight[start : start + op.width] += parameters[matrix]
-        flat = x.flatten(0, 1)
-        made = torch.addmm(bias if drive is None else drive, flat, weight.t())
-        drive = made
-    assert drive is not None
-    return drive.view(*like.shape[:2], layout.total)
-
-
-def _gather(
-    program: Program,
-    inputs: dict[str, Tensor],
-    parameters: dict[str, Tensor],
-    old: dict[str, Tensor],
-    saved: dict[str, Tensor],
-    into: dict[str, Tensor],
-) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """The gradients by inputs and parameters, by one product over all steps each."""
-    layout = columns(program, hoisted=False)
-    delta = into["delta"].flatten(0, 1) if "delta" in into else None
-    by_parameter = {
-        name.removeprefix("by_"): value.sum(0)
-        for name, value in into.items()
-        if name.startswith("by_") and value.ndim == 2
-    }
-    by_input = {
-        name.removeprefix("by_"): value
-        for name, value in into.items()
-        if name.startswith("by_") and value.ndim == 3
-    }
-    if delta is None:
-        return by_input, by_parameter
-    sums = delta.sum(0)
-    groups: dict[int, list[tuple[int, str, int]]] = {}
-    for call, op in enumerate(program.affines()):
-        start = layout.offsets[call]
-        if op["bias"]:
-            _add(by_parameter, op["bias"], sums[start : start + op.width])
-        for matrix, a in zip(op["matrices"], op.args, strict=True):
-            groups.setdefault(a, []).append((start, matrix, op.width))
-    for a, members in groups.items():
-        leaf = program.ops[a]
-        if leaf.name == "input":
-            value = inputs[leaf["name"]]
-        elif leaf.name == "state":
-            value = old[leaf["name"]]
-        else:
-            value = saved[saved_array(program, a).name]
-        part = _columns(delta, members)
-        product = part.t() @ value.flatten(0, 1).expand(len(delta), leaf.width)
-        rows = 0
-        for _, matrix, width in members:
-            _add(by_parameter, matrix, product[rows : rows + width])
-            rows += width
-        if leaf.name == "input":
-            weight = torch.cat([parameters[matrix] for _, matrix, _ in members])
-            _add(by_input, leaf["name"], (part @ weight).view_as(value))
-    return by_input, by_parameter
-
-
-def _columns(delta: Tensor, members: list[tuple[int, str, int]]) -> Tensor:
-    """The columns of some maps, a view where they stand side by side."""
-    first, end = members[0][0], members[0][0]
-    for start, _, width in members:
-        if start != end:
-            return torch.cat([delta[:, s : s + w] for s, _, w in members], 1)
-        end += width
-    return delta[:, first:end]
-
-
-def _add(sums: dict[str, Tensor], name: str, value: Tensor) -> None:
-    sums[name] = sums[name] + value if name in sums else value
+def _rows_of(request: Request, time: int, batch: int, width: int) -> Tensor:
+    """Memory for a value at each step; zero where rows may end early."""
+    shape, like = (time, batch, width), request.state[0]
+    return like.new_empty(shape) if request.lengths is None else like.new_zeros(shape)
 
 
 def _differentiable(
-    setup: _Setup, tensors: tuple[Tensor, ...], grads: tuple[Tensor | None, ...]
+    setup: _Setup, tensors: Sequence[Tensor], grads: Sequence[Tensor | None]
 ) -> tuple[Tensor | None, ...]:
     """The same gradients by the reference, so that they can be differentiated again."""
     request, count = setup.request, len(setup.request.inputs)
     split = count + len(request.state)
     again = replace(
         request,
-        inputs=tensors[:count],
-        state=tensors[count:split],
-        parameters=dict(zip(setup.names, tensors[split:], strict=True)),
+        inputs=tuple(tensors[:count]),
+        state=tuple(tensors[count:split]),
+        stored={n: t for (n, _), t in zip(setup.storage, tensors[split:], strict=True)},
     )
     states, final = run_reference(again)
     pairs = [

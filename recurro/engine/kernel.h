@@ -321,3 +321,69 @@ V_FUNCTION vec v_sigmoid(vec x) {
   const vec e = v_exp_below((vec)((ivec)x | V_SIGN));
   return v_select(x < 0, e, v_set(1)) / (1 + e);
 }
+
+/* -- packing ----------------------------------------------------------------------- */
+
+#if __has_builtin(__builtin_shuffle)
+#define V_EXCHANGE(w)                                                                   \
+  for (int i = 0; i < LANES; i++)                                                       \
+    if (!(i & (w))) {                                                                   \
+      const ivec n = {V_COUNT}, upper = (n & (w)) != 0;                                 \
+      const vec a = x[i], b = x[i + (w)];                                               \
+      x[i] = __builtin_shuffle(a, b, n + (upper & (LANES - (w))));                      \
+      x[i + (w)] = __builtin_shuffle(a, b, n + (w) + (upper & (LANES - (w))));          \
+    }
+
+/* LANES vectors as a square: rows become columns. */
+V_FUNCTION void v_transpose(vec *x) {
+#if LANES > 8
+  V_EXCHANGE(8)
+#endif
+#if LANES > 4
+  V_EXCHANGE(4)
+#endif
+#if LANES > 2
+  V_EXCHANGE(2)
+#endif
+  V_EXCHANGE(1)
+}
+#else
+V_FUNCTION void v_transpose(vec *x) {
+  for (int i = 0; i < LANES; i++)
+    for (int j = 0; j < i; j++) {
+      const REAL kept = x[i][j];
+      x[i][j] = x[j][i], x[j][i] = kept;
+    }
+}
+#endif
+
+/* to[block][k][gate][vector][lane] = from[gate][unit * rs + k * cs], zero for units
+   beyond out and for gates that are NULL; added to what is there if add. One of the
+   strides is 1. */
+static __attribute__((unused)) void pack(
+    REAL *to, const REAL *const *from, int gates, int vectors, long out, long inner,
+    long rs, long cs, int add) {
+  const long width = (long)gates * vectors * LANES;
+  for (long u0 = 0; u0 < out; u0 += vectors * LANES, to += inner * width)
+    for (int i = 0; i < gates * vectors; i++) {
+      const long u = u0 + i % vectors * LANES, left = out - u;
+      const long m = left < 0 ? 0 : left < LANES ? left : LANES;
+      const REAL *const f = from[i / vectors];
+      REAL *const at = to + i * LANES;
+      long k = 0;
+      if (f && rs != 1 && m == LANES && !add)
+        for (; k + LANES <= inner; k += LANES) {
+          vec x[LANES];
+          for (int j = 0; j < LANES; j++) x[j] = v_load(f + (u + j) * rs + k);
+          v_transpose(x);
+          for (int j = 0; j < LANES; j++) v_store(at + (k + j) * width, x[j]);
+        }
+      for (; k < inner; k++) {
+        vec x = v_set(0);
+        if (f && rs == 1) x = v_load_n(f + u + k * cs, m);
+        else if (f)
+          for (int j = 0; j < LANES; j++) x[j] = j < m ? f[(u + j) * rs + k] : 0;
+        v_store(at + k * width, add ? v_load(at + k * width) + x : x);
+      }
+    }
+}

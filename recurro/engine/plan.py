@@ -22,8 +22,9 @@ class Array:
 
     Attributes:
         name: What it holds.
-        kind: ``sequence`` (time, batch, columns), ``row`` (batch, width), ``unit``
-            (width,) or ``matrix`` (packed for products).
+        kind: ``sequence`` (time, batch, columns), ``row`` (batch, width), or a
+            parameter: ``unit`` (width,) or ``matrix`` (width, columns). The kernel
+            copies parameters into the order in which it reads them.
         width: Units that are read or written.
         columns: Length of a row in memory.
         offset: Where in the row the units begin.
@@ -41,7 +42,10 @@ class Plan:
     """A step as nodes, with what is stored and what is carried on.
 
     A node is an ``Op``: a primitive, ``const``, ``spread``, ``load`` (array), ``carry``
-    (name) or ``product`` (matrices: arrays, one for each argument).
+    (name) or ``product``: the sum of a bias, of products with what stands in memory
+    before the loop and of products with this step's values. Its attributes are ``bias``
+    (an array or ``None``), ``hoisted`` (pairs of arrays: sequence, matrix) and
+    ``matrices`` (arrays, one for each argument).
 
     Attributes:
         nodes: The values of a step, in order.
@@ -50,6 +54,7 @@ class Plan:
         sums: (node, array): a value added up over the steps, for each row.
         carries: Width of each carried variable by name.
         carried: The node that is its next value, ``None`` for zero.
+        after: (hoisted, array): sums of products of what the steps have stored.
         reverse: Whether the plan walks back over the forward steps.
     """
 
@@ -60,6 +65,7 @@ class Plan:
     stores: list[tuple[int, int]] = field(default_factory=list)
     sums: list[tuple[int, int]] = field(default_factory=list)
     carried: dict[str, int | None] = field(default_factory=dict)
+    after: list[tuple[tuple[tuple[int, int], ...], int]] = field(default_factory=list)
 
     def node(self, name: str, /, *args: int, width: int, **attrs: object) -> int:
         """Add a node."""
@@ -80,6 +86,18 @@ class Plan:
     def load(self, array: Array) -> int:
         """A node that reads an array."""
         return self.node("load", width=array.width, array=self.array(array))
+
+    def product(
+        self,
+        *args: int,
+        width: int,
+        matrices: tuple[int, ...] = (),
+        hoisted: tuple[tuple[int, int], ...] = (),
+        bias: int | None = None,
+    ) -> int:
+        """Add a product."""
+        attrs = {"matrices": matrices, "hoisted": hoisted, "bias": bias}
+        return self.node("product", *args, width=width, **attrs)
 
     def phases(self) -> list[int]:
         """The phase in which each node can be computed.
@@ -113,20 +131,13 @@ class Columns:
     total: int
 
 
-def columns(program: Program, hoisted: bool) -> Columns:
-    """The columns of all affine maps, or of those alone that read an input."""
+def columns(program: Program) -> Columns:
+    """The columns of all affine maps, in the order of the calls."""
     offsets, total = [], 0
     for op in program.affines():
-        if hoisted and not _reads_input(program, op):
-            offsets.append(-1)
-            continue
         offsets.append(total)
         total += op.width
     return Columns(tuple(offsets), total)
-
-
-def _reads_input(program: Program, op: Op) -> bool:
-    return any(program.ops[a].name == "input" for a in op.args)
 
 
 def kept(program: Program, adjoint: Adjoint) -> tuple[int, ...]:
@@ -144,10 +155,15 @@ def kept(program: Program, adjoint: Adjoint) -> tuple[int, ...]:
     return tuple(sorted(operands | set(adjoint.saved)))
 
 
-def saved_array(program: Program, index: int) -> Array:
-    """Where the value of a forward operation is kept at every step."""
-    width = program.ops[index].width
-    return Array(f"saved_{index}", "sequence", width, width)
+def saved_columns(program: Program, keep: Sequence[int]) -> dict[int, Array]:
+    """Where the values of forward operations are kept at every step: in one array."""
+    total = sum(program.ops[index].width for index in keep)
+    arrays, offset = {}, 0
+    for index in keep:
+        width = program.ops[index].width
+        arrays[index] = Array("saved", "sequence", width, total, offset)
+        offset += width
+    return arrays
 
 
 def _leaf(plan: Plan, op: Op) -> int:
@@ -170,54 +186,43 @@ def forward_plan(program: Program, keep: Sequence[int] = ()) -> Plan:
         keep: Operations whose values are stored.
     """
     plan = Plan(carries=dict(program.state), reverse=False)
-    hoisted = columns(program, hoisted=True)
     place: list[int] = []
-    calls = 0
     for op in program.ops:
         if op.name == "state":
             place.append(plan.node("carry", width=op.width, name=op["name"]))
         elif op.name == "affine":
-            place.append(_affine(plan, program, op, hoisted, calls, place))
-            calls += 1
+            place.append(_affine(plan, program, op, place))
         elif op.name in ("input", "const", "vector", "bernoulli"):
             place.append(_leaf(plan, op))
         else:
             place.append(plan.apply(op, tuple(place[a] for a in op.args)))
-    for index in keep:
-        plan.stores.append((place[index], plan.array(saved_array(program, index))))
+    for index, array in saved_columns(program, keep).items():
+        plan.stores.append((place[index], plan.array(array)))
     for (name, width), result in zip(program.state, program.results, strict=True):
         plan.carried[name] = _wide(plan, place[result], width)
-    return plan
+    return _without_unread(plan)
 
 
-def _affine(
-    plan: Plan,
-    program: Program,
-    op: Op,
-    hoisted: Columns,
-    call: int,
-    place: list[int],
-) -> int:
-    """What was made before the loop, plus the products of this step."""
-    parts = []
-    if _reads_input(program, op):
-        offset = hoisted.offsets[call]
-        parts.append(
-            plan.load(Array("drive", "sequence", op.width, hoisted.total, offset))
-        )
-    elif op["bias"]:
-        parts.append(plan.load(Array(op["bias"], "unit", op.width, op.width)))
-    pairs = [
-        (place[a], plan.array(Array(matrix, "matrix", op.width, program.ops[a].width)))
-        for matrix, a in zip(op["matrices"], op.args, strict=True)
-        if program.ops[a].name != "input"
-    ]
-    if pairs:
-        args, matrices = zip(*pairs, strict=True)
-        parts.append(plan.node("product", *args, width=op.width, matrices=matrices))
-    if len(parts) == 1:
-        return parts[0]
-    return plan.node("add", *parts, width=op.width)
+def _affine(plan: Plan, program: Program, op: Op, place: list[int]) -> int:
+    """One product: what is made of inputs for all steps, and what of this step."""
+    hoisted, args, matrices = [], [], []
+    for matrix, a in zip(op["matrices"], op.args, strict=True):
+        inner, leaf = program.ops[a].width, program.ops[a]
+        array = plan.array(Array(matrix, "matrix", op.width, inner))
+        if leaf.name == "input":
+            read = plan.array(Array(leaf["name"], "sequence", inner, inner))
+            hoisted.append((read, array))
+        else:
+            args.append(place[a])
+            matrices.append(array)
+    bias = op["bias"] and plan.array(Array(op["bias"], "unit", op.width, op.width))
+    return plan.product(
+        *args,
+        width=op.width,
+        matrices=tuple(matrices),
+        hoisted=tuple(hoisted),
+        bias=bias if op["bias"] else None,
+    )
 
 
 def backward_plan(program: Program, adjoint: Adjoint) -> Plan:
@@ -225,36 +230,73 @@ def backward_plan(program: Program, adjoint: Adjoint) -> Plan:
 
     The carried variables are the gradients by the states. ``old_`` arrays hold the
     states before the step, ``delta`` the gradients of all affine maps' values, ``by_``
-    arrays those of vectors and of inputs that are used unit by unit.
+    arrays those of inputs, ``sums`` for each row those of biases and vectors.
     """
     plan = Plan(carries=dict(program.state), reverse=True)
+    saved = saved_columns(program, kept(program, adjoint))
     place: list[int] = []
     for op in adjoint.ops:
-        place.append(_backward_node(plan, program, op, [place[a] for a in op.args]))
-    every = columns(program, hoisted=False)
-    maps = zip(program.affines(), adjoint.affine, every.offsets, strict=True)
-    for op, g, offset in maps:
+        args = [place[a] for a in op.args]
+        place.append(_backward_node(plan, program, op, args, saved))
+    every = columns(program)
+    sums = sum_columns(program, adjoint)
+    for op, g, offset in zip(
+        program.affines(), adjoint.affine, every.offsets, strict=True
+    ):
         if g is not None:
             delta = Array("delta", "sequence", op.width, every.total, offset)
             plan.stores.append((place[g], plan.array(delta)))
-    for kind, found, put in (
-        ("sequence", adjoint.inputs, plan.stores),
-        ("row", adjoint.vectors, plan.sums),
-    ):
-        widths = {**dict(program.inputs), **{n: s[0] for n, s in program.parameters}}
-        for name, g in found:
-            array = Array(f"by_{name}", kind, widths[name], widths[name])
-            put.append((_wide(plan, place[g], widths[name]), plan.array(array)))
+            if op["bias"]:
+                total = Array("sums", "row", op.width, sums.total, offset)
+                plan.sums.append((place[g], plan.array(total)))
+    for (name, g), offset in zip(adjoint.vectors, sums.offsets, strict=True):
+        width = program.shapes[name][0]
+        total = Array("sums", "row", width, sums.total, offset)
+        plan.sums.append((_wide(plan, place[g], width), plan.array(total)))
+    inputs = dict(program.inputs)
+    for name, g in adjoint.inputs:
+        array = plan.array(Array(f"by_{name}", "sequence", inputs[name], inputs[name]))
+        plan.stores.append((_wide(plan, place[g], inputs[name]), array))
+    for name, width in program.inputs:
+        _input_gradient(plan, program, name, width, every)
     for (name, width), g in zip(program.state, adjoint.state, strict=True):
         plan.carried[name] = None if g is None else _wide(plan, place[g], width)
     return _without_unread(plan)
 
 
-def _backward_node(plan: Plan, program: Program, op: Op, args: list[int]) -> int:
+def sum_columns(program: Program, adjoint: Adjoint) -> Columns:
+    """The columns of vectors' gradients, after those of the affine maps' biases."""
+    offsets, total = [], columns(program).total
+    for name, _ in adjoint.vectors:
+        offsets.append(total)
+        total += program.shapes[name][0]
+    return Columns(tuple(offsets), total)
+
+
+def _input_gradient(
+    plan: Plan, program: Program, name: str, width: int, every: Columns
+) -> None:
+    """The gradient of an input through the affine maps, made when steps are done."""
+    pairs = []
+    for op, offset in zip(program.affines(), every.offsets, strict=True):
+        for matrix, a in zip(op["matrices"], op.args, strict=True):
+            leaf = program.ops[a]
+            if leaf.name == "input" and leaf["name"] == name:
+                delta = Array("delta", "sequence", op.width, every.total, offset)
+                back = Array(f"{matrix}.T", "matrix", width, op.width)
+                pairs.append((plan.array(delta), plan.array(back)))
+    if pairs:
+        array = plan.array(Array(f"by_{name}", "sequence", width, width))
+        plan.after.append((tuple(pairs), array))
+
+
+def _backward_node(
+    plan: Plan, program: Program, op: Op, args: list[int], saved: dict[int, Array]
+) -> int:
     if op.name == "grad":
         return plan.node("carry", width=op.width, name=op["name"])
     if op.name == "saved":
-        return plan.load(saved_array(program, op["index"]))
+        return plan.load(saved[op["index"]])
     if op.name == "state":
         return plan.load(Array(f"old_{op['name']}", "sequence", op.width, op.width))
     if op.name in LEAVES:
@@ -262,13 +304,13 @@ def _backward_node(plan: Plan, program: Program, op: Op, args: list[int]) -> int
     if op.name == "product":
         inner = plan.nodes[args[0]].width
         matrix = plan.array(Array(f"{op['matrix']}.T", "matrix", op.width, inner))
-        return plan.node("product", *args, width=op.width, matrices=(matrix,))
+        return plan.product(*args, width=op.width, matrices=(matrix,))
     both = [plan.nodes[a] for a in args]
     if op.name == "add" and all(part.name == "product" for part in both):
         # Sums of products are one longer product, in the same registers.
         matrices = tuple(m for part in both for m in part["matrices"])
         operands = (a for part in both for a in part.args)
-        return plan.node("product", *operands, width=op.width, matrices=matrices)
+        return plan.product(*operands, width=op.width, matrices=matrices)
     return plan.apply(op, tuple(args))
 
 

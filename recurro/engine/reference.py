@@ -47,7 +47,7 @@ class Request:
 
     Attributes:
         cell: The cell, and ``program`` its trace.
-        parameters: Learnt tensors by their names in the program.
+        stored: Learnt tensors by the names under which they are stored.
         inputs: Each ``(time, batch, width)``, in the cell's order.
         state: Initial state variables, each ``(batch, width)``.
         lengths: Steps that count in each row ``(batch,)``, or ``None``.
@@ -55,11 +55,13 @@ class Request:
         clip: Bound on the gradient by the state, or ``None``.
         training: Whether masks are random.
         generator: Where the masks are drawn from; torch's own if ``None``.
+        storage: For each stored tensor the parameters stacked in it; ``None`` where
+            each parameter is stored alone.
     """
 
     cell: Cell
     program: Program
-    parameters: Mapping[str, Tensor]
+    stored: Mapping[str, Tensor]
     inputs: tuple[Tensor, ...]
     state: tuple[Tensor, ...]
     lengths: Tensor | None = None
@@ -67,6 +69,33 @@ class Request:
     clip: HiddenClip | None = None
     training: bool = False
     generator: Generator | None = None
+    storage: Mapping[str, tuple[str, ...]] | None = None
+
+    @property
+    def parameters(self) -> Mapping[str, Tensor]:
+        """Learnt tensors by their names in the program."""
+        if self.storage is None:
+            return self.stored
+        return unpack(self.program, self.storage, self.stored)
+
+
+def unpack(
+    program: Program,
+    storage: Mapping[str, tuple[str, ...]],
+    stored: Mapping[str, Tensor],
+) -> dict[str, Tensor]:
+    """Parameters from stored tensors; one that is stored twice is the sum."""
+    shapes, parameters = program.shapes, {}
+    for name, parts in storage.items():
+        pieces = (
+            stored[name].split([shapes[p][0] for p in parts])
+            if len(parts) > 1
+            else (stored[name],)
+        )
+        for part, piece in zip(parts, pieces, strict=True):
+            known = parameters.get(part)
+            parameters[part] = piece if known is None else known + piece
+    return parameters
 
 
 class _Products:
@@ -121,7 +150,8 @@ class _Eager:
     def __init__(self, request: Request) -> None:
         self.request = request
         self.program = request.program
-        self.products = _Products(request.program, request.parameters)
+        self.parameters = request.parameters
+        self.products = _Products(request.program, self.parameters)
         inputs = dict(zip(request.cell.inputs, request.inputs, strict=True))
         self.hoisted: dict[tuple[int, int], tuple[Tensor, ...]] = {}
         for operand in self.products.groups:
@@ -146,7 +176,7 @@ class _Eager:
             return self.request.state[0].new_zeros(1)  # no operand and no bias
         self.calls += 1
         if not operands:
-            return self.request.parameters[affines[i]["bias"]]
+            return self.parameters[affines[i]["bias"]]
         total = self._product(i, 0, operands[0])
         for place in range(1, len(operands)):
             total = total + self._product(i, place, operands[place])
@@ -161,7 +191,7 @@ class _Eager:
         return self.made[key]
 
     def vector(self, name: str, width: int | None) -> Tensor:
-        return self.request.parameters[name]
+        return self.parameters[name]
 
     def bernoulli(self, name: str, p: float, per: Per, width: int | None) -> Value:
         training, like = self.request.training, self.request.state[0]

@@ -18,6 +18,7 @@ from recurro.engine.reference import (
     Request,
     active_steps,
     run_reference,
+    unpack,
 )
 from recurro.engine.trace import trace
 from recurro.engine.vendor import is_transformed, run_vendor, twin
@@ -77,17 +78,7 @@ class Recurrence:
 
     def unpack(self, stored: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Parameters from stored tensors."""
-        shapes, parameters = self.program.shapes, {}
-        for name, parts in self.storage.items():
-            pieces = (
-                stored[name].split([shapes[p][0] for p in parts])
-                if len(parts) > 1
-                else (stored[name],)
-            )
-            for part, piece in zip(parts, pieces, strict=True):
-                known = parameters.get(part)
-                parameters[part] = piece if known is None else known + piece
-        return parameters
+        return unpack(self.program, self.storage, stored)
 
 
 def recurrence(
@@ -169,7 +160,7 @@ def run(
     request = Request(
         recurrence.cell,
         recurrence.program,
-        recurrence.unpack(stored),
+        stored,
         inputs,
         state,
         lengths,
@@ -177,6 +168,7 @@ def run(
         clip,
         training,
         generator,
+        recurrence.storage,
     )
     chosen = choose(request, recurrence.kernel, backend, return_states)
     if chosen == "vendor":
