@@ -1,0 +1,89 @@
+/* The frame of every kernel: rows through time, in chunks of steps. The renderer puts
+   the text of a plan in place of each name between two @, after kernel.h. */
+
+#define P(i) ((REAL *)a[i])
+#define S(i) ((const REAL *)a[@arrays@ + (i)])
+#define FIRST(i) ((REAL *)a[@arrays@ + @stored@ + (i)])
+#define LAST(i) ((REAL *)a[@arrays@ + @stored@ + @carries@ + (i)])
+#define TRAIL(i) ((REAL *)a[@arrays@ + @stored@ + 2 * @carries@ + (i)])
+#define START(i) ((REAL *)a[@arrays@ + @stored@ + 3 * @carries@ + (i)])
+
+struct run {
+  long T, B, from, to, down, prepare;
+  const int64_t *lengths, *order;
+  REAL *shared, *own;
+  double value, norm;
+};
+typedef void (*product_t)(vec *, const vec *, const REAL *, const REAL *const *, long);
+
+/* Rows of the next tile: as many as registers hold, in tiles of about one size. */
+static inline long rows_of(long left) {
+  const long tiles = (left + @most@ - 1) / @most@;
+  return (left + tiles - 1) / tiles;
+}
+
+static __attribute__((unused)) void clip(REAL *g, long n, const struct run *run) {
+  const REAL value = (REAL)run->value, norm = (REAL)run->norm;
+  if (value > 0)
+    for (long u = 0; u < n; u++)
+      g[u] = g[u] > value ? value : g[u] < -value ? -value : g[u];
+  if (norm > 0) {
+    REAL squares = 0;
+    for (long u = 0; u < n; u++) squares += g[u] * g[u];
+    const REAL size = (REAL)sqrt((double)squares);
+    if (size > norm)
+      for (long u = 0; u < n; u++) g[u] *= norm / size;
+  }
+}
+
+@products@
+
+static void prepare(void *const *a, REAL *shared) {
+@prepare@
+}
+
+/* R rows through all steps, in chunks of steps: what inputs give to a chunk, its steps,
+   what its steps give to inputs. Rows are ordered by length, so that those whose steps
+   count at a time are the first L. */
+static void tile(void *const *a, const struct run *run, const long from,
+                 const long R) {
+  const long T = run->T, B = run->B, slots = @steps@ * @rows@;
+  const REAL *const shared = run->shared;
+  const REAL *x[@most@];
+  long row[@rows@], slot[@steps@ * @rows@], begin[@rows@], live[@rows@], L = R;
+  for (long r = 0; r < R; r++) row[r] = run->order ? run->order[from + r] : from + r;
+  @buffers@
+  (void)x, (void)shared, (void)slots;@begin@
+  long chunk = @steps@ * (@rows@ / R);
+  if (chunk > @rows@) chunk = @rows@;
+  for (long s0 = 0; s0 < T; s0 += chunk) {
+    const long n = T - s0 < chunk ? T - s0 : chunk;
+    long count = 0;
+    for (long s = 0; s < n; s++) {
+      const long t = run->down ? T - 1 - s0 - s : s0 + s;
+      if (run->lengths) {
+        while (L > 0 && run->lengths[row[L - 1]] <= t) L--;
+        while (L < R && run->lengths[row[L]] > t) L++;
+      }
+      begin[s] = count, live[s] = L;
+      for (long r = 0; r < L; r++) slot[count++] = t * B + row[r];
+    }
+@chunk@
+    for (long s = 0; s < n; s++) {
+      const long t = run->down ? T - 1 - s0 - s : s0 + s, L = live[s];
+      const long *const at = slot + begin[s];
+      (void)at;@old@@before@
+@body@@forget@@clip@@stand@@trail@@swap@
+    }
+@after@
+  }@finish@
+}
+
+void run(void *const *a, const struct run *run) {
+  if (run->prepare) prepare(a, run->shared);
+  for (long b = run->from; b < run->to;) {
+    const long left = run->to - b, R = left < @rows@ ? left : @rows@;
+    tile(a, run, b, R);
+    b += R;
+  }
+}

@@ -1,0 +1,302 @@
+"""C text for products: packed parameters, tiles in registers, what inputs give."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from recurro.engine.plan import Plan
+
+ROWS = 6
+"""Rows of a tile; with four vectors of gates 24 accumulators fill the registers."""
+
+VECTORS = 4
+"""Vectors that are accumulated for each row at a time."""
+
+STEPS = 6
+"""Steps of a chunk at least, for the products that need no state."""
+
+CACHE = 2**20
+"""Bytes that the rows of a run should stay below."""
+
+
+@dataclass(frozen=True)
+class Pack:
+    """Parameters of one group of products in the order in which they are read.
+
+    ``packed[block][k][gate][vector][lane] = matrix_gate[unit, k]``, where unit counts
+    through blocks, vectors and lanes; units beyond the width are zero. A bias is a
+    matrix of one column.
+
+    Attributes:
+        arrays: Their arrays, one for each gate; ``None`` for zeros.
+        vectors: Vectors of units in a block.
+        start: Where among all packed parameters it begins.
+    """
+
+    arrays: tuple[int | None, ...]
+    vectors: int
+    start: int
+
+
+Place = tuple[int, int]
+"""The number of a stored tensor, and where in it a parameter begins."""
+
+
+@dataclass
+class Writer:
+    """What is known while the text grows."""
+
+    plan: Plan
+    lanes: int
+    places: Mapping[str, tuple[Place, ...]]
+    phases: list[int]
+    packs: list[Pack] = field(default_factory=list)
+    shared: int = 0
+    buffers: dict[str, int] = field(default_factory=dict)
+    products: set[tuple[int, int]] = field(default_factory=set)
+    before: list[str] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
+
+    def padded(self, width: int) -> int:
+        """A width rounded up to whole vectors."""
+        return -(-width // self.lanes) * self.lanes
+
+    def add(self, *lines: str) -> None:
+        """Add lines to a step."""
+        self.lines.extend(lines)
+
+    def pack(self, arrays: tuple[int | None, ...], vectors: int) -> str:
+        """Where the packed parameters of a group begin."""
+        known = {(p.arrays, p.vectors): p.start for p in self.packs}
+        if (arrays, vectors) not in known:
+            self.packs.append(Pack(arrays, vectors, self.shared))
+            first = self.plan.arrays[next(a for a in arrays if a is not None)]
+            inner = 1 if first.kind == "unit" else first.columns
+            block = vectors * self.lanes
+            blocks = -(-first.width // block)
+            self.shared += blocks * block * inner * len(arrays)
+            return f"shared + {self.packs[-1].start}"
+        return f"shared + {known[arrays, vectors]}"
+
+
+def product_functions(w: Writer) -> str:
+    """The functions of all products, and for each number of vectors their table."""
+    text = "\n".join(_product(v, r) for v, r in sorted(w.products))
+    for vectors in sorted({v for v, _ in w.products}):
+        names = ", ".join(f"product_{vectors}_{r}" for r in range(1, ROWS + 1))
+        text += f"\nstatic const product_t products_{vectors}[] = {{{names}}};"
+    return text
+
+
+def _product(vectors: int, rows: int) -> str:
+    """out[row][vector] = begin[row][vector] + sum_k x[row][k] * w[k][vector]."""
+    unroll = max(1, VECTORS // vectors)  # one order of summing for any number of rows
+    cells = [
+        (r, v, u) for u in range(unroll) for r in range(rows) for v in range(vectors)
+    ]
+    first = "".join(f"  const REAL *const x{r} = x[{r}];\n" for r in range(rows))
+    first += "".join(
+        f"  vec a{r}_{v}_{u} = {f'begin[{r * vectors + v}]' if u == 0 else 'v_set(0)'}"
+        ";\n"
+        for r, v, u in cells
+    )
+
+    def step(u: int) -> str:
+        text = "".join(
+            f"    const vec w{v}_{u} = v_load(w + {(u * vectors + v)} * LANES);\n"
+            for v in range(vectors)
+        )
+        for r in range(rows):
+            text += f"    const vec x{r}_{u} = v_set(x{r}[k + {u}]);\n"
+            for v in range(vectors):
+                text += f"    a{r}_{v}_{u} += x{r}_{u} * w{v}_{u};\n"
+        return text
+
+    last = "".join(
+        f"  out[{r * vectors + v}] = "
+        + " + ".join(f"a{r}_{v}_{u}" for u in range(unroll))
+        + ";\n"
+        for r in range(rows)
+        for v in range(vectors)
+    )
+    many = "".join(step(u) for u in range(unroll))
+    rest = f"  for (; k < n; k++, w += {vectors} * LANES) {{\n{step(0)}  }}\n"
+    return (
+        f"static void product_{vectors}_{rows}(vec *out, const vec *begin, "
+        "const REAL *restrict w, const REAL *const *x, long n) {\n"
+        f"{first}  long k = 0;\n"
+        f"  for (; k + {unroll} <= n; k += {unroll}, "
+        f"w += {unroll * vectors} * LANES) {{\n"
+        f"{many}  }}\n{rest if unroll > 1 else ''}{last}}}"
+    )
+
+
+def block_vectors(blocks: int, gates: int) -> int:
+    """Vectors of units in a block: as many as the registers hold, with little waste."""
+    most = max(1, min(VECTORS // gates, blocks))
+    return min(range(1, most + 1), key=lambda n: (-(-blocks // n) * n - blocks, -n))
+
+
+def accumulate(w: Writer, group: list[int], vectors: int) -> None:
+    """The products of one group for this block and these rows, into ``acc``."""
+    plan, total, number = w.plan, len(group) * vectors, group[0]
+    first = plan.nodes[number]
+    begin = _begin(w, group, vectors)
+    hoisted = bool(first["hoisted"])
+    if not hoisted or first.args:
+        w.add(f"  vec acc{number}[{ROWS} * {total}];")
+    if hoisted:
+        place = f"(u0 / ({vectors} * LANES) * slots + begin[s] + r0) * {total}"
+        kept = f"(const vec *)d{number} + {place}"
+        if not first.args:
+            w.add(f"  const vec *const acc{number} = {kept};")
+            return
+        begin = kept
+    else:
+        w.add(_fill(f"acc{number}", total, begin))
+        begin = f"acc{number}"
+    for place, a in enumerate(first.args):
+        matrices = tuple(plan.nodes[p]["matrices"][place] for p in group)
+        rows = f"{_rows(w, a)} + (r0 + j) * {w.padded(plan.nodes[a].width)}"
+        w.add("  for (long j = 0; j < m0; j++) x[j] = " + rows + ";")
+        w.add(_call(w, total, f"acc{number}", begin, matrices, vectors, "m0"))
+        begin = f"acc{number}"
+
+
+def _begin(w: Writer, group: list[int], vectors: int) -> str:
+    """The expression of an accumulator's first value; hoisted products are written."""
+    plan, total, number = w.plan, len(group) * vectors, group[0]
+    biases = tuple(plan.nodes[p]["bias"] for p in group)
+    begin = "v_set(0)"
+    if any(bias is not None for bias in biases):
+        start = w.pack(biases, vectors)
+        begin = f"v_load({start} + (u0 / ({vectors} * LANES) * {total} + i)"
+        begin += " * LANES)"
+    pairs = plan.nodes[number]["hoisted"]
+    if not pairs:
+        return begin
+    width = plan.nodes[number].width
+    blocks = -(-width // (vectors * w.lanes))
+    w.buffers[f"d{number}"] = STEPS * blocks * total * w.lanes
+    w.before += [
+        f"for (long u0 = 0; u0 < {width}; u0 += {vectors} * LANES)",
+        "for (long q = 0, m0; q < count; q += m0) {",
+        "  m0 = rows_of(count - q);",
+        f"  vec *const acc = (vec *)d{number} + "
+        f"(u0 / ({vectors} * LANES) * slots + q) * {total};",
+        _fill("acc", total, begin),
+    ]
+    for place, (read, _) in enumerate(pairs):
+        matrices = tuple(plan.nodes[p]["hoisted"][place][1] for p in group)
+        w.before += [
+            _point(w, read),
+            _call(w, total, "acc", "acc", matrices, vectors, "m0"),
+        ]
+    w.before.append("}")
+    return begin
+
+
+def _fill(acc: str, total: int, value: str) -> str:
+    """Give the accumulators of all rows their first value."""
+    return (
+        f"  for (long j = 0; j < m0; j++) for (long i = 0; i < {total}; i++) "
+        f"{acc}[j * {total} + i] = {value};"
+    )
+
+
+def _point(w: Writer, read: int) -> str:
+    """Pointers to the rows of an array at slots q to q + m0."""
+    array = w.plan.arrays[read]
+    place = f"P({read}) + {array.offset} + slot[q + j] * {array.columns}"
+    return f"  for (long j = 0; j < m0; j++) x[j] = {place};"
+
+
+def _call(
+    w: Writer,
+    total: int,
+    out: str,
+    begin: str,
+    matrices: tuple[int, ...],
+    vectors: int,
+    rows: str,
+) -> str:
+    """A product of the rows at ``x`` with the block at ``u0`` of packed matrices."""
+    w.products |= {(total, r) for r in range(1, ROWS + 1)}
+    length = w.plan.arrays[matrices[0]].columns
+    block = f"u0 / ({vectors} * LANES) * {length * total} * LANES"
+    packed = w.pack(matrices, vectors)
+    return (
+        f"  products_{total}[{rows} - 1]({out}, {begin}, {packed} + {block}, x, "
+        f"{length});"
+    )
+
+
+def after_chunk(w: Writer) -> list[str]:
+    """Products of what a chunk of steps has stored, for all its steps at once."""
+    lines = []
+    stored = {array for _, array in w.plan.stores}
+    for pairs, out in w.plan.after:
+        array = w.plan.arrays[out]
+        blocks = -(-array.width // w.lanes)
+        vectors = block_vectors(blocks, 1)
+        ragged = array.width % (vectors * w.lanes) != 0
+        lines += [
+            f"if (P({out}))",
+            f"for (long u0 = 0; u0 < {array.width}; u0 += {vectors} * LANES)",
+            "for (long q = 0, m0; q < count; q += m0) {",
+            "  m0 = rows_of(count - q);",
+            f"  vec acc[{ROWS} * {vectors}];",
+        ]
+        place = f"P({out}) + slot[q + i / {vectors}] * {array.columns} + u"
+        unit = f"const long u = u0 + i % {vectors} * LANES"
+        if ragged:
+            unit += f", m = {array.width} - u < LANES ? {array.width} - u : LANES"
+            unit += "; if (m <= 0) continue"
+        get = f"v_load_n({place}, m)" if ragged else f"v_load({place})"
+        put = (
+            f"v_store_n({place}, acc[i], m)" if ragged else f"v_store({place}, acc[i])"
+        )
+        each = f"  for (long i = 0; i < m0 * {vectors}; i++)"
+        lines.append(_fill("acc", vectors, "v_set(0)"))
+        if out in stored:
+            lines.append(f"{each} {{ {unit}; acc[i] = {get}; }}")
+        for read, matrix in pairs:
+            lines += [
+                _point(w, read),
+                _call(w, vectors, "acc", "acc", (matrix,), vectors, "m0"),
+            ]
+        lines += [f"{each} {{ {unit}; {put}; }}", "}"]
+    return lines
+
+
+def _rows(w: Writer, a: int) -> str:
+    op = w.plan.nodes[a]
+    return f"c_{op['name']}" if op.name == "carry" else f"b{a}"
+
+
+def packing(w: Writer) -> str:
+    """Copy all parameters into the order in which they are read."""
+    lines = []
+    for pack in w.packs:
+        arrays = [None if a is None else w.plan.arrays[a] for a in pack.arrays]
+        first = next(a for a in arrays if a is not None)
+        back = first.name.endswith(".T")
+        inner = 1 if first.kind == "unit" else first.columns
+        steps = f"1, {first.width}" if back else f"{inner}, 1"
+        places = [
+            () if a is None else w.places[a.name.removesuffix(".T")] for a in arrays
+        ]
+        for number in range(max(len(place) for place in places)):
+            sources = ", ".join(
+                f"S({place[number][0]}) + {place[number][1]}"
+                if number < len(place)
+                else "NULL"
+                for place in places
+            )
+            lines.append(
+                f"  pack(shared + {pack.start}, (const REAL *[]){{{sources}}}, "
+                f"{len(arrays)}, {pack.vectors}, {first.width}, {inner}, {steps}, "
+                f"{int(number > 0)});"
+            )
+    return "\n".join(lines)
