@@ -3,6 +3,7 @@
 from recurro.engine.ir import Op, Program, verify
 from recurro.engine.reference import HiddenClip
 from recurro.engine.run import Recurrence, Result, recurrence, run
+from recurro.engine.stream import Stream
 from recurro.engine.trace import trace
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "Program",
     "Recurrence",
     "Result",
+    "Stream",
     "recurrence",
     "run",
     "trace",

@@ -81,11 +81,12 @@ def _built(program: Program, dtype: torch.dtype, storage: cpu.Storage) -> bool:
         for part in ("infer", "train", "backward"):
             cpu.compiled(program, dtype, storage, part)
     except BackendError as error:
-        _warn(str(error))
+        warn_once(str(error))
         return False
     return True
 
 
 @cache
-def _warn(why: str) -> None:
+def warn_once(why: str) -> None:
+    """Say why there is no C, at most once."""
     warnings.warn(f"{why} PyTorch runs it instead.", stacklevel=2)

@@ -23,7 +23,7 @@ def request_of(cell, time=8, lengths=None):
 def compiling(monkeypatch):
     monkeypatch.setenv("RECURRO_COMPILE", "1")
     backends._built.cache_clear()
-    backends._warn.cache_clear()
+    backends.warn_once.cache_clear()
 
 
 @pytest.mark.parametrize(

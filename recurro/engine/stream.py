@@ -1,0 +1,511 @@
+"""One step at a time, with the state inside: for control, decoding, live signals.
+
+All that a step needs is made beforehand: kernels (``render_stream``), packed weights,
+states, the table of pointers. A step is then one call of C for all layers.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Literal, overload
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from recurro.cells.ops import Value
+from recurro.engine.backends import BACKENDS, Backend, warn_once
+from recurro.engine.build import build, lanes
+from recurro.engine.ir import Program
+from recurro.engine.render_stream import Group, StepKernel, render_step
+from recurro.engine.run import Recurrence, run
+from recurro.errors import ArgumentError, BackendError, ShapeError
+from recurro.types import Float, State
+
+Weights = Literal["bfloat16"]
+LayerState = tuple[Tensor, ...]
+
+_PRELUDE = Path(__file__).with_name("kernel.h")
+
+_CHAIN = """
+typedef void (*step_t)(void *const *, long);
+struct layer { step_t step; void **pointers; };
+struct chain { const struct layer *layers; long count, batch; };
+void chain(const struct chain *c) {
+  const struct layer *l = c->layers;
+  for (long i = 0; i < c->count; i++) l[i].step(l[i].pointers, c->batch);
+}
+"""
+
+
+class _Layer(ctypes.Structure):
+    """The ``struct layer`` of C."""
+
+    _fields_ = (("step", ctypes.c_void_p), ("pointers", ctypes.c_void_p))
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """A layer of a stream.
+
+    Attributes:
+        recurrence: Its cell and program.
+        parameters: Learnt tensors by their names in the program.
+        stored: The same as they are stored.
+        state: What it holds between steps, each ``(batch, width)``.
+        inputs: What it reads by name, each ``(batch, width)``.
+        output: What it gives, ``(batch, width)``.
+        residual: Whether its input is added to its output.
+    """
+
+    recurrence: Recurrence
+    parameters: dict[str, Tensor]
+    stored: dict[str, Tensor]
+    state: LayerState
+    inputs: dict[str, Tensor]
+    output: Tensor
+    residual: bool
+
+
+@dataclass(frozen=True)
+class StateForm:
+    """How the state of a stream looks outside.
+
+    Attributes:
+        outward: From a tuple for each layer.
+        inward: Back to it; raises ``ShapeError`` for what does not fit.
+    """
+
+    outward: Callable[[tuple[LayerState, ...]], State]
+    inward: Callable[[State], tuple[LayerState, ...]]
+
+
+class Stream:
+    """Layers that are stepped through time, one call for each step.
+
+    A stream is in evaluation mode and outside of autograd: masks are at their mean,
+    nothing is kept for a backward pass. It holds a copy of the weights, so a layer that
+    is trained further needs a new stream. Two threads must not step the same stream.
+
+    Args:
+        layers: Recurrences from the bottom up, each with its stored tensors.
+        batch_size: Rows that are stepped together.
+        residual: Whether each layer's input is added to its output, from the second
+            layer on.
+        weights: ``bfloat16`` holds the matrices in half the memory, for twice the speed
+            where reading them is the work; the arithmetic stays float32. ``None`` holds
+            them as they are.
+        backend: ``cpu`` steps by rendered C, ``reference`` and ``vendor`` by a run of
+            one step; ``auto`` by C wherever it can.
+        form: How states look outside; as a tuple for each layer if not given.
+
+    Raises:
+        ArgumentError: If an argument is out of its range.
+        BackendError: If the named backend cannot run this.
+
+    Example:
+        >>> from recurro.nn import GRU
+        >>> stream = GRU(3, 4).stream()
+        >>> stream.step(torch.zeros(1, 3)).shape
+        torch.Size([1, 4])
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[tuple[Recurrence, Mapping[str, Tensor]]],
+        batch_size: int = 1,
+        *,
+        residual: bool = False,
+        weights: Weights | None = None,
+        backend: Backend = "auto",
+        form: StateForm | None = None,
+    ) -> None:
+        _check_arguments(batch_size, weights, backend)
+        first = layers[0][0].program
+        like = next(
+            (t for _, stored in layers for t in stored.values()), torch.zeros(())
+        )
+        like = like.detach()
+        if weights is not None and like.dtype != torch.float32:
+            raise ArgumentError(
+                f"stream: weights={weights!r} must come from float32 parameters, got "
+                f"{like.dtype}. Call .float() on the layer."
+            )
+        self.batch_size, self._form = batch_size, form
+        self._x = like.new_zeros(batch_size, dict(first.inputs).get("x", 0))
+        self._readings = {
+            name: like.new_zeros(batch_size, width)
+            for name, width in first.inputs
+            if name != "x"
+        }
+        self._parts = _parts(layers, self._x, self._readings, residual, weights)
+        self._y = self._parts[-1].output
+        self._shape, self._dtype = self._x.shape, self._x.dtype
+        self._is_cpu = self._x.is_cpu
+        self._backend: Backend = "reference" if backend == "auto" else backend
+        self._call = _prepared(self._parts, weights is not None, backend, self._x)
+        if self._is_cpu and self._dtype in (torch.float32, torch.float64):
+            self._arrays = self._x.numpy(), self._y.numpy()
+
+    @property
+    def backend(self) -> str:
+        """What runs the steps: ``cpu`` (rendered C), ``reference`` or ``vendor``."""
+        return self._backend if self._call is None else "cpu"
+
+    @overload
+    def step(
+        self, x: Tensor, readings: Mapping[str, Tensor] | None = None
+    ) -> Tensor: ...
+
+    @overload
+    def step(
+        self, x: np.ndarray, readings: Mapping[str, Tensor] | None = None
+    ) -> np.ndarray: ...
+
+    def step(
+        self, x: Tensor | np.ndarray, readings: Mapping[str, Tensor] | None = None
+    ) -> Tensor | np.ndarray:
+        """Read the input of one step and give its output.
+
+        Args:
+            x: ``(batch, input)``, a tensor or a NumPy array of the layers' type.
+            readings: The cell's further inputs by name, each ``(batch, width)``.
+
+        Returns:
+            The top layer's output ``(batch, output)``, of the kind of ``x``. It is the
+            same memory at every step: copy what is to be kept.
+
+        Raises:
+            ShapeError: If a tensor does not fit.
+        """
+        if readings is not None or self._readings:
+            self._read(readings or {})
+        if isinstance(x, np.ndarray):
+            return self._step_array(x)
+        if x is not self._x:
+            if (
+                not isinstance(x, Tensor)
+                or x.shape != self._shape
+                or x.dtype is not self._dtype
+                or x.is_cpu is not self._is_cpu
+            ):
+                raise _misfit("input x", x, self._x)
+            if not x.is_contiguous():
+                x = x.contiguous()
+        call = self._call
+        if call is None:
+            self._by_run(x)
+        else:
+            call.table[call.place] = x.data_ptr()
+            call.function(call.argument)
+        return self._y
+
+    def _step_array(self, x: np.ndarray) -> np.ndarray:
+        mine, y = self._arrays
+        if x.shape != mine.shape or x.dtype != mine.dtype:
+            raise _misfit("input x", x, self._x)
+        mine[...] = x
+        self.step(self._x)
+        return y
+
+    @property
+    def input(self) -> Float[Tensor, "batch input"]:
+        """Memory for the input: ``step(stream.input)`` reads it without any check."""
+        return self._x
+
+    def state(self) -> State:
+        """A copy of the state, in the form in which the layer itself returns it."""
+        state = tuple(tuple(s.clone() for s in part.state) for part in self._parts)
+        return state if self._form is None else self._form.outward(state)
+
+    def restore(self, state: State | None) -> None:
+        """Go on from a state that ``state`` or a whole run gave, or from zeros.
+
+        Args:
+            state: The state, or ``None`` for zeros.
+
+        Raises:
+            ShapeError: If it does not fit.
+        """
+        if state is None:
+            for part in self._parts:
+                for mine in part.state:
+                    mine.zero_()
+            return
+        layers = state if self._form is None else self._form.inward(state)
+        widths = [[w for _, w in p.recurrence.program.state] for p in self._parts]
+        if [len(layer) for layer in layers] != [len(layer) for layer in widths]:
+            raise ShapeError(
+                f"stream: the state must hold {len(widths)} layers of {len(widths[0])} "
+                f"variables, got {[len(layer) for layer in layers]}."
+            )
+        pairs = [
+            (f"state {name}", new, mine)
+            for part, layer in zip(self._parts, layers, strict=True)
+            for (name, _), new, mine in zip(
+                part.recurrence.program.state, layer, part.state, strict=True
+            )
+        ]
+        for pair in pairs:
+            _check_fit(*pair)
+        for _, new, mine in pairs:
+            mine.copy_(new.detach())
+
+    def _read(self, readings: Mapping[str, Tensor]) -> None:
+        if set(readings) != set(self._readings):
+            raise ShapeError(
+                f"stream: readings must be {sorted(self._readings)}, got "
+                f"{sorted(readings)}."
+            )
+        for name, mine in self._readings.items():
+            _check_fit(f"reading {name}", readings[name], mine)
+            mine.copy_(readings[name].detach())
+
+    @torch.no_grad()
+    def _by_run(self, x: Tensor) -> None:
+        """The same step as a run over one step."""
+        for part in self._parts:
+            cell = part.recurrence.cell
+            inputs = {**part.inputs, "x": x}
+            result = run(
+                part.recurrence,
+                part.stored,
+                tuple(inputs[name][None] for name in cell.inputs),
+                part.state,
+                backend=self._backend,
+            )
+            for mine, new in zip(part.state, result.state, strict=True):
+                mine.copy_(new)
+            y = result.output[0]
+            part.output.copy_(y + x if part.residual else y)
+            x = part.output
+
+
+def _check_fit(what: str, got: Value, wanted: Tensor) -> None:
+    if (
+        not isinstance(got, Tensor)
+        or got.shape != wanted.shape
+        or got.dtype != wanted.dtype
+        or got.device != wanted.device
+    ):
+        raise _misfit(what, got, wanted)
+
+
+def _misfit(what: str, got: Value, wanted: Tensor) -> ShapeError:
+    came = type(got).__name__
+    if isinstance(got, (Tensor, np.ndarray)):
+        device = f" on {got.device}" if isinstance(got, Tensor) else ""
+        came = f"{tuple(got.shape)} of {got.dtype}{device}"
+    return ShapeError(
+        f"stream: {what} must be {tuple(wanted.shape)} of {wanted.dtype} on "
+        f"{wanted.device}, got {came}. A stream keeps the batch_size that it was made "
+        "with."
+    )
+
+
+def _check_arguments(
+    batch_size: int, weights: Weights | None, backend: Backend
+) -> None:
+    if (
+        isinstance(batch_size, bool)
+        or not isinstance(batch_size, int)
+        or batch_size < 1
+    ):
+        raise ArgumentError(
+            f"stream: batch_size must be an int >= 1, got {batch_size!r}."
+        )
+    if weights not in (None, "bfloat16"):
+        raise ArgumentError(
+            f"stream: weights must be None or 'bfloat16', got {weights!r}."
+        )
+    if backend not in BACKENDS:
+        raise ArgumentError(
+            f"stream: backend must be one of {', '.join(BACKENDS)}, got {backend!r}."
+        )
+
+
+def _parts(
+    layers: Sequence[tuple[Recurrence, Mapping[str, Tensor]]],
+    x: Tensor,
+    readings: dict[str, Tensor],
+    residual: bool,
+    weights: Weights | None,
+) -> list[_Part]:
+    """The layers with memory of their own, each reading what the one below gives."""
+    parts = []
+    for number, (recurrence, stored) in enumerate(layers):
+        parameters = {}
+        for name, tensor in recurrence.unpack(stored).items():
+            tensor = tensor.detach()
+            if weights is not None and tensor.ndim == 2:
+                tensor = tensor.bfloat16().float()
+            parameters[name] = tensor.clone(memory_format=torch.contiguous_format)
+        program = recurrence.program
+        state = tuple(x.new_zeros(len(x), width) for _, width in program.state)
+        output = x.new_zeros(len(x), program.output_width)
+        below = {"x": x, **readings}
+        packed = recurrence.pack(parameters)
+        adds = residual and number > 0
+        parts.append(_Part(recurrence, parameters, packed, state, below, output, adds))
+        x = output
+    return parts
+
+
+# -- by rendered C -----------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class _Compiled:
+    """A kernel and the function made of it."""
+
+    kernel: StepKernel
+    lanes: int
+    address: int
+
+
+@cache
+def _compiled(
+    program: Program, dtype: torch.dtype, half: bool, residual: bool
+) -> _Compiled:
+    single = dtype == torch.float32
+    real, width = ("float", lanes()) if single else ("double", lanes() // 2)
+    kernel = render_step(program, width, half=half, residual=residual)
+    macros = f"#define REAL {real}\n#define LANES {width}\n"
+    library = build(macros + _PRELUDE.read_text() + kernel.text)
+    address = ctypes.cast(library.step, ctypes.c_void_p).value
+    assert address is not None
+    return _Compiled(kernel, width, address)
+
+
+class _Chain(ctypes.Structure):
+    """The ``struct chain`` of C."""
+
+    _fields_ = (
+        ("layers", ctypes.c_void_p),
+        ("count", ctypes.c_long),
+        ("batch", ctypes.c_long),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Call:
+    """A step of all layers, ready to be made: ``function(argument)``.
+
+    Attributes:
+        function: It reads nothing but the argument, so that a call costs little.
+        argument: The address of the chain.
+        table: The pointers of the bottom layer.
+        place: Which of them is the input.
+        kept: What the pointers point to.
+    """
+
+    function: Value
+    argument: ctypes.c_void_p
+    table: Value
+    place: int
+    kept: tuple[object, ...]
+
+
+def _call(parts: list[_Part], half: bool) -> _Call:
+    layers = (_Layer * len(parts))()
+    tables, kept, place = [], [], 0
+    for number, part in enumerate(parts):
+        program, x = part.recurrence.program, part.output
+        made = _compiled(program, x.dtype, half, part.residual)
+        tensors = _pointed(made, part, half)
+        pointers = [tensor.data_ptr() for tensor in tensors] + [0]
+        tables.append((ctypes.c_void_p * len(pointers))(*pointers))
+        layers[number] = _Layer(made.address, ctypes.addressof(tables[-1]))
+        if number == 0:  # a cell that does not read x has a place for it all the same
+            names = made.kernel.names
+            place = names.index("input x") if "input x" in names else len(tensors)
+        kept.append(tensors)
+    chain = _Chain(ctypes.addressof(layers), len(parts), len(parts[0].output))
+    function = build(_CHAIN)["chain"]  # an object of its own, without argument types
+    function.restype = None
+    address = ctypes.c_void_p(ctypes.addressof(chain))
+    return _Call(function, address, tables[0], place, (layers, tables, kept, chain))
+
+
+def _pointed(made: _Compiled, part: _Part, half: bool) -> list[Tensor]:
+    """The tensors that the kernel's pointers point to."""
+    states = zip(part.recurrence.program.state, part.state, strict=True)
+    known = {
+        "output": part.output,
+        **{f"input {name}": tensor for name, tensor in part.inputs.items()},
+        **{f"state {name}": tensor for (name, _), tensor in states},
+        **{f"parameter {name}": tensor for name, tensor in part.parameters.items()},
+    }
+    packed = [
+        pack_group(group, part.parameters, part.output, made.lanes, half)
+        for group in made.kernel.groups
+    ]
+    return [*(known[name] for name in made.kernel.names), *packed]
+
+
+def pack_group(
+    group: Group, parameters: Mapping[str, Tensor], like: Tensor, lanes: int, half: bool
+) -> Tensor:
+    """The parameters of a group in the order in which the kernel reads them."""
+    first, gates = group.maps[0], len(group.maps)
+    block = group.vectors * lanes
+    blocks = -(-first.width // block)
+
+    def ordered(matrices: list[Tensor | None], inner: int) -> Tensor:
+        """(blocks, inner, gates * vectors * lanes)."""
+        whole = like.new_zeros(gates, blocks * block, inner)
+        for gate, matrix in enumerate(matrices):
+            if matrix is not None:
+                whole[gate, : first.width] = matrix
+        split = whole.view(gates, blocks, block, inner)
+        return split.permute(1, 3, 0, 2).reshape(blocks, inner, gates * block)
+
+    biases = [parameters[m["bias"]][:, None] if m["bias"] else None for m in group.maps]
+    pieces = [ordered(biases, 1)]
+    for place in range(len(first.args)):
+        matrices = [parameters[m["matrices"][place]] for m in group.maps]
+        columns = ordered([*matrices], matrices[0].shape[1])
+        pieces.append(_halves(columns) if half else columns)
+    return torch.cat(pieces, 1).contiguous()
+
+
+def _halves(columns: Tensor) -> Tensor:
+    """Two columns of bfloat16 in each word: the even one low, the odd one high."""
+    if columns.shape[1] % 2:
+        columns = torch.cat([columns, torch.zeros_like(columns[:, :1])], 1)
+    bits = columns.view(torch.int32)
+    return (((bits[:, ::2] >> 16) & 0xFFFF) | (bits[:, 1::2] & -65536)).view(
+        torch.float32
+    )
+
+
+def _prepared(
+    parts: list[_Part], half: bool, backend: Backend, x: Tensor
+) -> _Call | None:
+    """The layers in C; ``None`` where a run over one step does their work."""
+    if backend in ("reference", "vendor"):
+        return None
+    obstacle = None
+    if x.device.type != "cpu":
+        obstacle = "the parameters must be on the CPU"
+    elif x.dtype not in (torch.float32, torch.float64):
+        obstacle = f"it has no arithmetic for {x.dtype}"
+    if backend == "cpu":
+        if obstacle is not None:
+            raise BackendError(
+                f"stream: backend='cpu' must fit the layers, but {obstacle}. Use "
+                "backend='auto'."
+            )
+        return _call(parts, half)
+    if obstacle is not None or os.environ.get("RECURRO_COMPILE") == "0":
+        return None
+    try:
+        return _call(parts, half)
+    except BackendError as error:
+        warn_once(str(error))
+        return None
