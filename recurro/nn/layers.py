@@ -14,7 +14,9 @@ from torch.nn.utils.rnn import (
 )
 
 from recurro import cells
+from recurro.engine import Stream
 from recurro.engine.run import Backend
+from recurro.engine.stream import StateForm, Weights
 from recurro.errors import ArgumentError, ShapeError
 from recurro.nn.stack import (
     LayerState,
@@ -23,6 +25,7 @@ from recurro.nn.stack import (
     build_stack,
     register,
     run_stack,
+    stream_stack,
 )
 
 
@@ -120,6 +123,27 @@ class _DropIn(nn.Module):
             return y.squeeze(1), self._joined(tuple(s.squeeze(1) for s in final))
         return (y.transpose(0, 1) if self.batch_first else y), self._joined(final)
 
+    def stream(self, batch_size: int = 1, *, weights: Weights | None = None) -> Stream:
+        """The layers as something that is stepped: input in, output out, state inside.
+
+        It holds a copy of the weights and is always in evaluation mode. Its states have
+        the form of ``hx``; a step reads ``(batch, input)``.
+
+        Args:
+            batch_size: Rows that are stepped together.
+            weights: ``bfloat16`` to hold the matrices in half the memory.
+
+        Raises:
+            ArgumentError: If the layer is bidirectional, or an argument is out of its
+                range.
+        """
+        options = Options(backend=self.backend)
+        form = StateForm(
+            lambda state: self._joined(_stacked(state)),
+            lambda state: self._split(state, True) or (),
+        )
+        return stream_stack(self, self._stack, batch_size, weights, options, form)
+
     def _forward_packed(
         self, input: PackedSequence, hx: Tensor | tuple[Tensor, ...] | None
     ) -> tuple[PackedSequence, Tensor | tuple[Tensor, ...]]:
@@ -137,7 +161,7 @@ class _DropIn(nn.Module):
         between = nn.Dropout(self.dropout).train(self.training)
         options = Options(backend=self.backend, between=between)
         y, final = run_stack(self, self._stack, x, state, lengths, options)
-        return y, tuple(torch.stack(variable) for variable in zip(*final, strict=True))
+        return y, _stacked(final)
 
     def _split(
         self, hx: Tensor | tuple[Tensor, ...] | None, batched: bool
@@ -176,6 +200,11 @@ class _DropIn(nn.Module):
         defaults |= {"nonlinearity": "tanh", "backend": "auto", "accelerated": False}
         changed = {k: v for k, d in defaults.items() if (v := getattr(self, k, d)) != d}
         return text + "".join(f", {key}={value}" for key, value in changed.items())
+
+
+def _stacked(state: tuple[LayerState, ...]) -> tuple[Tensor, ...]:
+    """A tuple for each layer as a tensor for each variable."""
+    return tuple(torch.stack(variable) for variable in zip(*state, strict=True))
 
 
 class LSTM(_DropIn):

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from recurro.cells import Cell, DeepTransition, RecurrentDropout, Zoneout, init
-from recurro.engine import HiddenClip
+from recurro.engine import HiddenClip, Stream
 from recurro.engine.run import Backend
+from recurro.engine.stream import Weights
 from recurro.errors import ArgumentError
 from recurro.nn.dropout import check_probability, variational_dropout
 from recurro.nn.stack import (
@@ -20,6 +21,7 @@ from recurro.nn.stack import (
     recurrent_matrices,
     register,
     run_stack,
+    stream_stack,
 )
 from recurro.types import Float, Int
 
@@ -163,6 +165,29 @@ class Recurrent(nn.Module):
         trail: list[tuple[Tensor, ...]] = []
         self._run(x, state, lengths, readings, trail)
         return tuple(trail)
+
+    def stream(self, batch_size: int = 1, *, weights: Weights | None = None) -> Stream:
+        """The layers as something that is stepped: input in, output out, state inside.
+
+        It holds a copy of the weights and is always in evaluation mode.
+
+        Args:
+            batch_size: Rows that are stepped together.
+            weights: ``bfloat16`` to hold the matrices in half the memory.
+
+        Raises:
+            ArgumentError: If the layer is bidirectional, or an argument is out of its
+                range.
+
+        Example:
+            >>> from recurro.cells import GRU
+            >>> layer = Recurrent(GRU(), input_size=3, hidden_size=4)
+            >>> stream, x = layer.stream(), torch.randn(5, 1, 3)
+            >>> steps = torch.stack([stream.step(x_t).clone() for x_t in x])
+            >>> torch.allclose(steps, layer(x)[0], atol=1e-6)
+            True
+        """
+        return stream_stack(self, self._stack, batch_size, weights, self._options)
 
     def _run(
         self,

@@ -13,8 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from recurro.cells import Cell, init
-from recurro.engine import HiddenClip, Recurrence, recurrence, run
+from recurro.engine import HiddenClip, Recurrence, Stream, recurrence, run
 from recurro.engine.run import Backend
+from recurro.engine.stream import StateForm, Weights
 from recurro.errors import ArgumentError, ShapeError
 
 LayerState = tuple[Tensor, ...]
@@ -193,6 +194,43 @@ def run_stack(
         last = layer == len(stack.layers) - 1
         x = y if last or options.between is None else options.between(y)
     return x, tuple(final)
+
+
+def stream_stack(
+    module: nn.Module,
+    stack: Stack,
+    batch_size: int,
+    weights: Weights | None,
+    options: Options,
+    form: StateForm | None = None,
+) -> Stream:
+    """The stack as something that is stepped.
+
+    Args:
+        module: Where the parameters are.
+        stack: The recurrences.
+        batch_size: Rows that are stepped together.
+        weights: How the matrices are held; see ``Stream``.
+        options: How to run.
+        form: How states look outside.
+
+    Raises:
+        ArgumentError: If a layer reads backward.
+    """
+    if any(len(parts) > 1 for parts in stack.layers):
+        raise ArgumentError(
+            f"{type(module).__name__}: a stream must read forward only, got a "
+            "bidirectional layer, which needs the end of the sequence first. Build it "
+            "with bidirectional=False."
+        )
+    return Stream(
+        [(part, stored(module, part, suffix)) for suffix, part in stack.named()],
+        batch_size,
+        residual=options.residual,
+        weights=weights,
+        backend=options.backend,
+        form=form,
+    )
 
 
 def _inputs(
