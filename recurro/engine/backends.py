@@ -10,6 +10,7 @@ from typing import Literal
 import torch
 
 from recurro.engine import cpu, vendor
+from recurro.engine.gradients import Storage
 from recurro.engine.ir import Program
 from recurro.engine.reference import Request
 from recurro.errors import ArgumentError, BackendError
@@ -75,7 +76,7 @@ def _builds(request: Request) -> bool:
 
 
 @cache
-def _built(program: Program, dtype: torch.dtype, storage: cpu.Storage) -> bool:
+def _built(program: Program, dtype: torch.dtype, storage: Storage) -> bool:
     """Whether the kernels of a program can be built; says once why not."""
     try:
         for part in ("infer", "train", "backward"):

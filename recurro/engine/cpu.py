@@ -21,17 +21,14 @@ from torch import Tensor
 from recurro.cells.ops import Value
 from recurro.engine.adjoint import Adjoint, adjoint
 from recurro.engine.build import build, lanes
-from recurro.engine.gradients import weight_gradients
+from recurro.engine.gradients import Storage, pieces
 from recurro.engine.ir import Program
 from recurro.engine.plan import Plan, backward_plan, forward_plan, kept
-from recurro.engine.reference import HiddenClip, Request, active_steps, run_reference
+from recurro.engine.reference import HiddenClip, Request, run_reference
 from recurro.engine.render_cpu import Kernel, Place, render
 from recurro.engine.vendor import is_transformed
 
 _PRELUDE = Path(__file__).with_name("kernel.h")
-
-Storage = tuple[tuple[str, tuple[str, ...]], ...]
-"""For each stored tensor its name and the parameters stacked in it."""
 
 
 class _Run(ctypes.Structure):
@@ -75,13 +72,14 @@ def compiled(
 ) -> Compiled:
     """The kernel of a part: ``infer``, ``train`` (forward, keeping), ``backward``."""
     back, keep = adjoint_of(program)
+    found = ()
     if part == "backward":
-        plan = backward_plan(program, back)
+        plan, found = backward_plan(program, back), pieces(program, storage)
     else:
         plan = forward_plan(program, keep if part == "train" else ())
     single = dtype == torch.float32
     real, width = ("float", lanes()) if single else ("double", lanes() // 2)
-    kernel = render(plan, width, _places(program, storage))
+    kernel = render(plan, width, _places(program, storage), found)
     macros = f"#define REAL {real}\n#define LANES {width}\n"
     library = build(macros + _PRELUDE.read_text() + kernel.text)
     function = library.run
@@ -125,6 +123,7 @@ def call(
     trail: Sequence[Tensor | None],
     *,
     start: Sequence[Tensor | None] = (),
+    gradients: Sequence[Tensor | None] = (),
     lengths: Tensor | None = None,
     down: bool = False,
     clip: HiddenClip | None = None,
@@ -139,16 +138,18 @@ def call(
         first: The carried variables at the start, ``(batch, width)``.
         trail: For each, what is written (forward) or added (backward) at each step.
         start: For each, the state before all steps, where the steps need it.
+        gradients: Where those of the parameters are added, for each thread.
         lengths: Steps that count in each row.
         down: Whether time runs from the last step to the first.
         clip: A bound on the carried gradients.
         time: Steps.
     """
     kernel, batch = made.kernel, len(first[0])
-    threads = _threads(time, batch, kernel.shared)
+    threads = threads_for(made, time, batch)
     last = [torch.empty_like(value) for value in first]
     arrays = [None if n is None else tensors.get(n) for n in made.names]
-    held = (*arrays, *stored, *first, *last, *trail, *(start or [None] * len(first)))
+    start = start or [None] * len(first)
+    held = (*arrays, *stored, *first, *last, *trail, *start, *gradients)
     table = (ctypes.c_void_p * len(held))(
         *[None if t is None else t.data_ptr() for t in held]
     )
@@ -173,7 +174,13 @@ def call(
         part.prepare, part.start = False, sum(counts[:i])
         part.stop, part.own = part.start + count, order.own + i * kernel.own * size
         orders.append(part)
-    list(_pool(threads).map(lambda o: made.function(table, ctypes.byref(o)), orders))
+    tables = [table] * threads
+    for i in range(1, threads):  # each thread adds to gradients of its own
+        tables[i] = type(table).from_buffer_copy(table)
+        for j, gradient in enumerate(gradients, len(held) - len(gradients)):
+            if gradient is not None:
+                tables[i][j] = gradient[i].data_ptr()
+    list(_pool(threads).map(made.function, tables, map(ctypes.byref, orders)))
     return last
 
 
@@ -181,8 +188,9 @@ WORTH = 2**22
 """Products in a run for which a second thread is worth its start."""
 
 
-def _threads(time: int, batch: int, weights: int) -> int:
-    if time * batch * weights < WORTH:
+def threads_for(made: Compiled, time: int, batch: int) -> int:
+    """Into how many parts the rows of a run are cut."""
+    if time * batch * made.kernel.shared < WORTH:
         return 1
     return max(1, min(torch.get_num_threads(), batch // 6))
 
@@ -235,14 +243,15 @@ def _has_single_units(program: Program) -> bool:
 
 def run_cpu(request: Request) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
     """Run the step over time by rendered C; arguments and results as the reference."""
-    if request.lengths is not None:  # what padding holds must not reach a product
-        active = active_steps(request.lengths, len(request.inputs[0]))
-        read = tuple(tensor.masked_fill(~active, 0) for tensor in request.inputs)
-        request = replace(request, inputs=read)
     storage = request.storage or {name: (name,) for name in request.stored}
     setup = _Setup(request, tuple(storage.items()), _masks(request))
-    stored = (request.stored[name] for name in storage)
-    results = _Loop.apply(setup, *request.inputs, *request.state, *stored)
+    stored = [request.stored[name] for name in storage]
+    tensors = (*request.inputs, *request.state, *stored)
+    if torch.is_grad_enabled() and any(t.requires_grad for t in tensors):
+        results = _Loop.apply(setup, *tensors)
+    else:
+        trail, final, _ = _forward(setup, tensors, "infer")
+        return tuple(trail), tuple(final)
     count = len(request.state)
     return results[:count], results[count:]
 
@@ -286,37 +295,41 @@ def _masks(request: Request) -> dict[str, Tensor]:
     return masks
 
 
+def _forward(
+    setup: _Setup, tensors: Sequence[Tensor], part: str
+) -> tuple[list[Tensor], list[Tensor], Tensor | None]:
+    """The states at every step, the final ones, and what a backward pass needs."""
+    request = setup.request
+    inputs, state, stored = setup.split(tensors)
+    time, batch = request.inputs[0].shape[:2]
+    made = compiled(request.program, state[0].dtype, setup.storage, part)
+    trail = [s.new_empty(time, *s.shape) for s in state]
+    named = {**inputs, **setup.masks}
+    kept = sum(a.width for a in made.plan.arrays if a.name == "saved")
+    if kept:
+        named["saved"] = state[0].new_empty(time, batch, kept)
+    final = call(
+        made,
+        named,
+        stored,
+        state,
+        trail,
+        lengths=request.lengths,
+        down=request.reverse,
+        time=time,
+    )
+    return trail, final, named.get("saved")
+
+
 class _Loop(torch.autograd.Function):
     """The loop over time: inputs, states and parameters to the states at every step."""
 
     @staticmethod
     def forward(ctx: Value, setup: _Setup, *tensors: Tensor) -> tuple[Tensor, ...]:
-        request, program = setup.request, setup.request.program
-        inputs, state, stored = setup.split(tensors)
-        time, batch = request.inputs[0].shape[:2]
-        wanted = any(ctx.needs_input_grad)
-        part = "train" if wanted else "infer"
-        made = compiled(program, state[0].dtype, setup.storage, part)
-        trail = [s.new_empty(time, *s.shape) for s in state]
-        named = {**inputs, **setup.masks}
-        kept = sum(a.width for a in made.plan.arrays if a.name == "saved")
-        if kept:
-            named["saved"] = _rows_of(request, time, batch, kept)
-        final = call(
-            made,
-            named,
-            stored,
-            state,
-            trail,
-            lengths=request.lengths,
-            down=request.reverse,
-            time=time,
-        )
-        if wanted:
-            ctx.setup = setup
-            ctx.set_materialize_grads(False)
-            saved = named.get("saved", state[0])
-            ctx.save_for_backward(*inputs.values(), *state, *stored, *trail, saved)
+        trail, final, saved = _forward(setup, tensors, "train")
+        ctx.setup = setup
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(*tensors, *trail, saved)
         return (*trail, *final)
 
     @staticmethod
@@ -335,11 +348,19 @@ class _Loop(torch.autograd.Function):
         names = [name for name, _ in program.state]
         named = {**inputs, **setup.masks, "saved": saved}
         named |= {f"old_{n}": value for n, value in zip(names, trail, strict=True)}
+        by = _by(setup, ctx, made)
         for array in made.plan.arrays:
-            if array.name == "delta" or array.name in _by(setup, ctx, made):
-                named[array.name] = _rows_of(request, time, batch, array.columns)
-            if array.name == "sums":
-                named["sums"] = state[0].new_zeros(batch, array.columns)
+            if array.name == "delta":
+                named["delta"] = state[0].new_empty(time, batch, array.columns)
+            elif array.name in by and array.name not in named:
+                named[array.name] = _padded(request, time, batch, array.columns)
+        threads = threads_for(made, time, batch)
+        gradients = [
+            tensor.new_zeros(threads, *tensor.shape) if wanted else None
+            for tensor, wanted in zip(
+                stored, ctx.needs_input_grad[1 + split - len(stored) :], strict=True
+            )
+        ]
         by_state = call(
             made,
             named,
@@ -350,19 +371,16 @@ class _Loop(torch.autograd.Function):
             ],
             [None if g is None else g.contiguous() for g in grads[:half]],
             start=state,
+            gradients=gradients,
             lengths=request.lengths,
             down=not request.reverse,
             clip=request.clip,
             time=time,
         )
-        operands = {**inputs, "saved": saved}
-        operands |= {
-            f"old_{n}": (s, t) for n, s, t in zip(names, state, trail, strict=True)
-        }
-        by_stored = weight_gradients(
-            program, setup.storage, operands, named, request.reverse, stored
-        )
         by_input = (named.get(f"by_{name}") for name in request.cell.inputs)
+        by_stored = (
+            None if g is None else g[0] if len(g) == 1 else g.sum(0) for g in gradients
+        )
         return (None, *by_input, *by_state, *by_stored)
 
 
@@ -374,7 +392,7 @@ def _by(setup: _Setup, ctx: Value, made: Compiled) -> set[str]:
     return {name for name in wanted | stored if name.startswith("by_")}
 
 
-def _rows_of(request: Request, time: int, batch: int, width: int) -> Tensor:
+def _padded(request: Request, time: int, batch: int, width: int) -> Tensor:
     """Memory for a value at each step; zero where rows may end early."""
     shape, like = (time, batch, width), request.state[0]
     return like.new_empty(shape) if request.lengths is None else like.new_zeros(shape)

@@ -76,6 +76,14 @@ class Program:
     output_ops: tuple[Op, ...]
     parameters: tuple[tuple[str, tuple[int, ...]], ...]
 
+    def __hash__(self) -> int:
+        """One hash for the whole life of a program, which is a key at every call."""
+        known = self.__dict__.get("_hash")
+        if known is None:
+            known = hash((self.inputs, self.state, self.ops, self.results))
+            object.__setattr__(self, "_hash", known)
+        return known
+
     @property
     def output_width(self) -> int:
         """Units that the layer above reads."""

@@ -6,6 +6,7 @@
 #define FIRST(i) ((REAL *)a[@arrays@ + @stored@ + (i)])
 #define LAST(i) ((REAL *)a[@arrays@ + @stored@ + @carries@ + (i)])
 #define TRAIL(i) ((REAL *)a[@arrays@ + @stored@ + 2 * @carries@ + (i)])
+#define G(i) ((REAL *)a[@arrays@ + @stored@ + 4 * @carries@ + (i)])
 #define START(i) ((REAL *)a[@arrays@ + @stored@ + 3 * @carries@ + (i)])
 
 struct run {
@@ -15,6 +16,8 @@ struct run {
   double value, norm;
 };
 typedef void (*product_t)(vec *, const vec *, const REAL *, const REAL *const *, long);
+typedef void (*outer_t)(REAL *, long, const REAL *const *, long, const REAL *const *, long,
+                        long, long);
 
 /* Rows of the next tile: as many as registers hold, in tiles of about one size. */
 static inline long rows_of(long left) {
@@ -49,11 +52,11 @@ static void tile(void *const *a, const struct run *run, const long from,
                  const long R) {
   const long T = run->T, B = run->B, slots = @steps@ * @rows@;
   const REAL *const shared = run->shared;
-  const REAL *x[@most@];
+  const REAL *x[@most@], *d[@steps@ * @rows@], *y[@steps@ * @rows@];
   long row[@rows@], slot[@steps@ * @rows@], begin[@rows@], live[@rows@], L = R;
   for (long r = 0; r < R; r++) row[r] = run->order ? run->order[from + r] : from + r;
   @buffers@
-  (void)x, (void)shared, (void)slots;@begin@
+  (void)x, (void)d, (void)y, (void)shared, (void)slots;@begin@
   long chunk = @steps@ * (@rows@ / R);
   if (chunk > @rows@) chunk = @rows@;
   for (long s0 = 0; s0 < T; s0 += chunk) {

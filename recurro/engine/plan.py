@@ -22,9 +22,10 @@ class Array:
 
     Attributes:
         name: What it holds.
-        kind: ``sequence`` (time, batch, columns), ``row`` (batch, width), or a
-            parameter: ``unit`` (width,) or ``matrix`` (width, columns). The kernel
-            copies parameters into the order in which it reads them.
+        kind: ``sequence`` (time, batch, columns), ``row`` (batch, width), ``sum`` (the
+            same in the kernel's own memory), or a parameter: ``unit`` (width,) or
+            ``matrix`` (width, columns). The kernel copies parameters into the order in
+            which it reads them.
         width: Units that are read or written.
         columns: Length of a row in memory.
         offset: Where in the row the units begin.
@@ -247,11 +248,11 @@ def backward_plan(program: Program, adjoint: Adjoint) -> Plan:
             delta = Array("delta", "sequence", op.width, every.total, offset)
             plan.stores.append((place[g], plan.array(delta)))
             if op["bias"]:
-                total = Array("sums", "row", op.width, sums.total, offset)
+                total = Array("sums", "sum", op.width, sums.total, offset)
                 plan.sums.append((place[g], plan.array(total)))
     for (name, g), offset in zip(adjoint.vectors, sums.offsets, strict=True):
         width = program.shapes[name][0]
-        total = Array("sums", "row", width, sums.total, offset)
+        total = Array("sums", "sum", width, sums.total, offset)
         plan.sums.append((_wide(plan, place[g], width), plan.array(total)))
     inputs = dict(program.inputs)
     for name, g in adjoint.inputs:
@@ -259,9 +260,24 @@ def backward_plan(program: Program, adjoint: Adjoint) -> Plan:
         plan.stores.append((_wide(plan, place[g], inputs[name]), array))
     for name, width in program.inputs:
         _input_gradient(plan, program, name, width, every)
+    _operands(plan, program, saved)
     for (name, width), g in zip(program.state, adjoint.state, strict=True):
         plan.carried[name] = None if g is None else _wide(plan, place[g], width)
     return _without_unread(plan)
+
+
+def _operands(plan: Plan, program: Program, saved: dict[int, Array]) -> None:
+    """The arrays that affine maps read: weight gradients are made of them."""
+    for op in program.affines():
+        for a in op.args:
+            leaf = program.ops[a]
+            if leaf.name == "input":
+                plan.array(Array(leaf["name"], "sequence", leaf.width, leaf.width))
+            elif leaf.name == "state":
+                name = f"old_{leaf['name']}"
+                plan.array(Array(name, "sequence", leaf.width, leaf.width))
+            else:
+                plan.array(saved[a])
 
 
 def sum_columns(program: Program, adjoint: Adjoint) -> Columns:

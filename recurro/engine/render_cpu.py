@@ -16,6 +16,7 @@ from itertools import groupby
 from pathlib import Path
 
 from recurro.cells.ops import COMPARISONS, REDUCTIONS
+from recurro.engine.gradients import Piece
 from recurro.engine.ir import Op
 from recurro.engine.plan import Array, Plan
 from recurro.engine.render_products import (
@@ -30,6 +31,8 @@ from recurro.engine.render_products import (
     block_vectors,
     packing,
     product_functions,
+    sum_gradients,
+    weight_gradients,
 )
 
 _FRAME = Path(__file__).with_name("loop.c")
@@ -64,8 +67,9 @@ class Kernel:
 
     Attributes:
         text: C without its prelude; the function is ``run``. Its first argument holds
-            pointers: the plan's arrays, the stored parameters, and for each carried
-            variable its start, its end, and its trail.
+            pointers: the plan's arrays; the stored parameters; of each carried variable
+            the first and the last value, the trail, and the state before all steps;
+            the gradients of the stored parameters.
         shared: Numbers of memory that it needs for packed parameters.
         own: Numbers of memory that it needs for each thread.
     """
@@ -75,13 +79,19 @@ class Kernel:
     own: int
 
 
-def render(plan: Plan, lanes: int, places: Mapping[str, tuple[Place, ...]]) -> Kernel:
+def render(
+    plan: Plan,
+    lanes: int,
+    places: Mapping[str, tuple[Place, ...]],
+    pieces: tuple[Piece, ...] = (),
+) -> Kernel:
     """Write the kernel of a plan.
 
     Args:
         plan: The step.
         lanes: Numbers in a vector, for the type that the prelude is told.
         places: The places of which each parameter is the sum.
+        pieces: The gradients that a backward plan makes.
     """
     w = Writer(plan, lanes, places, plan.phases())
     for name, width in plan.carries.items():
@@ -91,9 +101,12 @@ def render(plan: Plan, lanes: int, places: Mapping[str, tuple[Place, ...]]) -> K
             w.buffers[f"b{i}"] = w.padded(op.width)
         if op.width == 1 and op.name != "const":
             w.buffers[f"n{i}"] = lanes
+    for array in plan.arrays:
+        if array.kind == "sum":
+            w.buffers["sums"] = w.padded(array.columns)
     for phase in range(max(w.phases, default=0) + 1):
         _phase(w, phase)
-    after = after_chunk(w)
+    after = after_chunk(w) + weight_gradients(w, pieces)
     rows = _rows_at_once(w)
     text = _framed(
         most=ROWS,
@@ -105,7 +118,7 @@ def render(plan: Plan, lanes: int, places: Mapping[str, tuple[Place, ...]]) -> K
         products=product_functions(w),
         prepare=packing(w),
         buffers=_buffers(w, rows),
-        begin=_each_carry(w, _BEGIN),
+        begin=_each_carry(w, _BEGIN) + _zero_sums(w),
         chunk="\n".join("    " + line for line in w.before),
         old=_old(w),
         before=_each_carry(w, _BEFORE) if plan.reverse else "",
@@ -116,7 +129,7 @@ def render(plan: Plan, lanes: int, places: Mapping[str, tuple[Place, ...]]) -> K
         trail="" if plan.reverse else _each_carry(w, _TRAIL),
         swap=_each_carry(w, _SWAP),
         after="\n".join("    " + line for line in after),
-        finish=_each_carry(w, _FINISH),
+        finish=_each_carry(w, _FINISH) + sum_gradients(w, pieces),
     )
     return Kernel(text, w.shared, sum(w.buffers.values()) * rows)
 
@@ -317,6 +330,8 @@ def _address(w: Writer, array: Array) -> str:
     unit = "" if array.width == 1 else " + u"
     if array.kind == "unit":
         return w.pack((number,), 1) + unit
+    if array.kind == "sum":
+        return f"sums + r * {w.buffers['sums']} + {array.offset}{unit}"
     base = f"P({number}) + {array.offset}"
     if array.name.startswith("old_"):
         return f"o{number} + row[r] * {array.columns}{unit}"
@@ -350,6 +365,11 @@ def _buffers(w: Writer, rows: int) -> str:
         lines.append(f"{kind} *{name} = ({kind} *)(run->own + {start});")
         start += size * rows
     return "\n  ".join(lines)
+
+
+def _zero_sums(w: Writer) -> str:
+    size = w.buffers.get("sums")
+    return f"\n  memset(sums, 0, sizeof(REAL) * R * {size});" if size else ""
 
 
 def _each_carry(w: Writer, template: str) -> str:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import groupby
 
+from recurro.engine.gradients import Piece
 from recurro.engine.plan import Plan
 
 ROWS = 6
@@ -55,6 +57,7 @@ class Writer:
     shared: int = 0
     buffers: dict[str, int] = field(default_factory=dict)
     products: set[tuple[int, int]] = field(default_factory=set)
+    outers: set[int] = field(default_factory=set)
     before: list[str] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
 
@@ -86,7 +89,45 @@ def product_functions(w: Writer) -> str:
     for vectors in sorted({v for v, _ in w.products}):
         names = ", ".join(f"product_{vectors}_{r}" for r in range(1, ROWS + 1))
         text += f"\nstatic const product_t products_{vectors}[] = {{{names}}};"
+    for vectors in sorted(w.outers):
+        text += "".join("\n" + _outer(vectors, r) for r in range(1, ROWS + 1))
+        names = ", ".join(f"outer_{vectors}_{r}" for r in range(1, ROWS + 1))
+        text += f"\nstatic const outer_t outers_{vectors}[] = {{{names}}};"
     return text
+
+
+def _outer(vectors: int, rows: int) -> str:
+    """to[row][vector] += sum_q d[q][i + row] * x[q][j + vector]; m units at the end."""
+    cells = [(r, v) for r in range(rows) for v in range(vectors)]
+    first = "".join(f"  vec a{r}_{v} = v_set(0);\n" for r, v in cells)
+    load = "".join(
+        f"    const vec x{v} = v_load(at + {v} * LANES);\n" for v in range(vectors - 1)
+    )
+    last = f"at + {vectors - 1} * LANES"
+    for r in range(rows):
+        load += f"    const vec d{r} = v_set(d[q][i + {r}]);\n"
+        load += "".join(f"    a{r}_{v} += d{r} * x{v};\n" for v in range(vectors))
+
+    def loop(end: str) -> str:
+        return (
+            "  for (long q = 0; q < n; q++) {\n    const REAL *const at = x[q] + j;\n"
+            f"    const vec x{vectors - 1} = {end};\n{load}  }}\n"
+        )
+
+    text = ""
+    for r, v in cells:
+        at = f"to + {r} * ld + {v} * LANES"
+        add = f"a{r}_{v} + v_load({at})"
+        if v == vectors - 1:
+            text += f"  v_store_n({at}, a{r}_{v} + v_load_n({at}, m), m);\n"
+        else:
+            text += f"  v_store({at}, {add});\n"
+    return (
+        f"static void outer_{vectors}_{rows}(REAL *to, long ld, const REAL *const *d, "
+        "long i, const REAL *const *x, long j, long n, long m) {\n"
+        f"{first}  if (m == LANES) {{\n{loop(f'v_load({last})')}  }} else {{\n"
+        f"{loop(f'v_load_n({last}, m)')}  }}\n{text}}}"
+    )
 
 
 def _product(vectors: int, rows: int) -> str:
@@ -268,6 +309,74 @@ def after_chunk(w: Writer) -> list[str]:
             ]
         lines += [f"{each} {{ {unit}; {put}; }}", "}"]
     return lines
+
+
+def weight_gradients(w: Writer, found: tuple[Piece, ...]) -> list[str]:
+    """The gradients of matrices from a chunk of steps, added to what is there."""
+    arrays = [a.name for a in w.plan.arrays]
+    matrices = [p for p in found if p.operand is not None]
+    if not matrices:
+        return []
+    delta = next(a for a in w.plan.arrays if a.name == "delta")
+    place = f"P({arrays.index('delta')}) + slot[q] * {delta.columns}"
+    lines = [f"for (long q = 0; q < count; q++) d[q] = {place};"]
+    for operand, pieces in groupby(
+        sorted(matrices, key=lambda p: str(p.operand)), key=lambda p: p.operand
+    ):
+        assert operand is not None
+        array = w.plan.arrays[arrays.index(operand)]
+        if operand.startswith("old_"):
+            number = list(w.plan.carries).index(operand.removeprefix("old_"))
+            before = f"P({arrays.index(operand)})"
+            lines.append(
+                "for (long s = 0; s < n; s++) for (long r = 0; r < live[s]; r++) "
+                f"y[begin[s] + r] = s0 + s == T - 1 ? START({number}) + row[r] * "
+                f"{array.columns} : {before} + (slot[begin[s] + r] + "
+                f"(run->down ? -B : B)) * {array.columns};"
+            )
+        else:
+            place = f"P({arrays.index(operand)}) + slot[q] * {array.columns}"
+            lines.append(f"for (long q = 0; q < count; q++) y[q] = {place};")
+        for piece in pieces:
+            lines += _gradient(w, piece)
+    return lines
+
+
+def _gradient(w: Writer, piece: Piece) -> list[str]:
+    """One piece: tiles of rows and of vectors of columns."""
+    lines = [f"if (G({piece.stored})) {{"]
+    full = VECTORS * w.lanes
+    whole = piece.width // full * full
+    rest = -(-(piece.width - whole) // w.lanes)
+    for start, end, vectors in ((0, whole, VECTORS), (whole, piece.width, rest)):
+        if start == end:
+            continue
+        w.outers.add(vectors)
+        m = w.lanes if vectors == VECTORS else (piece.width - 1) % w.lanes + 1
+        if start < whole:
+            m = w.lanes
+        lines += [
+            f"  for (long j = {start}; j < {end}; j += {vectors} * LANES)",
+            f"  for (long i = 0, m0; i < {piece.count}; i += m0) {{",
+            f"    m0 = rows_of({piece.count} - i);",
+            f"    outers_{vectors}[m0 - 1](G({piece.stored}) + ({piece.row} + i) * "
+            f"{piece.width} + j, {piece.width}, d, {piece.column} + i, y, "
+            f"{piece.start} + j, count, {m});",
+            "  }",
+        ]
+    return [*lines, "}"]
+
+
+def sum_gradients(w: Writer, found: tuple[Piece, ...]) -> str:
+    """The gradients of vectors, from the sums of all rows."""
+    return "".join(
+        f"\n  if (G({p.stored}))\n    for (long r = 0; r < R; r++)\n"
+        f"      for (long u = 0; u < {p.count}; u++)\n"
+        f"        G({p.stored})[{p.row} + u] += sums[r * {w.buffers['sums']} + "
+        f"{p.column} + u];"
+        for p in found
+        if p.operand is None
+    )
 
 
 def _rows(w: Writer, a: int) -> str:

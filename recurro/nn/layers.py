@@ -159,8 +159,10 @@ class _DropIn(nn.Module):
         self, x: Tensor, state: tuple[LayerState, ...] | None, lengths: Tensor | None
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
         between = nn.Dropout(self.dropout).train(self.training)
-        options = Options(backend=self.backend, between=between)
-        y, final = run_stack(self, self._stack, x, state, lengths, options)
+        options = Options(backend=self.backend)
+        y, final = run_stack(
+            self, self._stack, x, state, lengths, options, between=between
+        )
         return y, _stacked(final)
 
     def _split(

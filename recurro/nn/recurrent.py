@@ -197,8 +197,17 @@ class Recurrent(nn.Module):
         readings: Mapping[str, Tensor] | None,
         trail: list[tuple[Tensor, ...]] | None,
     ) -> tuple[Tensor, tuple[LayerState, ...]]:
-        options = Options(**{**vars(self._options), "between": self._between})
-        return run_stack(self, self._stack, x, state, lengths, options, readings, trail)
+        return run_stack(
+            self,
+            self._stack,
+            x,
+            state,
+            lengths,
+            self._options,
+            readings,
+            trail,
+            self._between,
+        )
 
     def _between(self, x: Tensor) -> Tensor:
         x = nn.functional.dropout(x, self.dropout, self.training)

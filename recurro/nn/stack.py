@@ -45,7 +45,6 @@ class Options:
     weight_drop: float = 0.0
     clip: HiddenClip | None = None
     backend: Backend = "auto"
-    between: Callable[[Tensor], Tensor] | None = None
 
 
 def build_stack(
@@ -145,6 +144,7 @@ def run_stack(
     options: Options,
     readings: Mapping[str, Tensor] | None = None,
     trail: list[tuple[Tensor, ...]] | None = None,
+    between: Callable[[Tensor], Tensor] | None = None,
 ) -> tuple[Tensor, tuple[LayerState, ...]]:
     """Run all layers over time.
 
@@ -157,6 +157,7 @@ def run_stack(
         options: How to run.
         readings: The further inputs of the cell by name.
         trail: If a list, the states of every step are appended to it.
+        between: What is done to the output of a layer before the next one reads it.
 
     Returns:
         The output ``(time, batch, width * directions)`` and the final states.
@@ -192,7 +193,7 @@ def run_stack(
         if options.residual and layer > 0:
             y = y + x
         last = layer == len(stack.layers) - 1
-        x = y if last or options.between is None else options.between(y)
+        x = y if last or between is None else between(y)
     return x, tuple(final)
 
 
