@@ -53,10 +53,30 @@ class Compiled:
 
     @cached_property
     def names(self) -> tuple[str | None, ...]:
-        """What each array is called; ``None`` for parameters."""
+        """What each array is called; ``None`` where the kernel has its own memory."""
         return tuple(
             a.name if a.kind in ("sequence", "row") else None for a in self.plan.arrays
         )
+
+    @cached_property
+    def saved(self) -> int:
+        """Columns of what a forward step keeps."""
+        return sum(a.width for a in self.plan.arrays if a.name == "saved")
+
+    @cached_property
+    def by_input(self) -> dict[str, int]:
+        """Columns of the gradient of each input that the kernel can make."""
+        return {
+            a.name.removeprefix("by_"): a.columns
+            for a in self.plan.arrays
+            if a.name.startswith("by_")
+        }
+
+    @cached_property
+    def each_step(self) -> frozenset[str]:
+        """The inputs whose gradients it always writes."""
+        stored = (self.plan.arrays[array].name for _, array in self.plan.stores)
+        return frozenset(n.removeprefix("by_") for n in stored if n.startswith("by_"))
 
 
 @cache
@@ -117,7 +137,7 @@ def _rows(lengths: Tensor | None, threads: int) -> _Rows | None:
 
 def call(
     made: Compiled,
-    tensors: Mapping[str, Tensor],
+    tensors: Mapping[str, Tensor | None],
     stored: Sequence[Tensor],
     first: Sequence[Tensor],
     trail: Sequence[Tensor | None],
@@ -211,14 +231,14 @@ def _pool(threads: int) -> ThreadPoolExecutor:
 
 def obstacle(request: Request) -> str | None:
     """Why the rendered kernels cannot run this, or ``None`` if they can."""
-    tensors = (*request.inputs, *request.state, *request.stored.values())
     if is_transformed():
         return "torch.compile and torch.func cannot look into it"
     if torch.is_autocast_enabled("cpu"):
         return "it has no mixed precision"
     dtype = request.state[0].dtype
-    if any(t.device.type != "cpu" or t.dtype != dtype for t in tensors):
-        return "all tensors must be on the CPU and of one type"
+    for tensor in (*request.inputs, *request.state, *request.stored.values()):
+        if not tensor.is_cpu or tensor.dtype != dtype:
+            return "all tensors must be on the CPU and of one type"
     if dtype not in (torch.float32, torch.float64):
         return f"it has no arithmetic for {dtype}"
     if 0 in request.inputs[0].shape:
@@ -228,6 +248,7 @@ def obstacle(request: Request) -> str | None:
     return None
 
 
+@cache
 def _has_single_units(program: Program) -> bool:
     """Whether a state, a parameter or an operand inside the loop is one number."""
     ops = program.ops
@@ -305,9 +326,8 @@ def _forward(
     made = compiled(request.program, state[0].dtype, setup.storage, part)
     trail = [s.new_empty(time, *s.shape) for s in state]
     named = {**inputs, **setup.masks}
-    kept = sum(a.width for a in made.plan.arrays if a.name == "saved")
-    if kept:
-        named["saved"] = state[0].new_empty(time, batch, kept)
+    if made.saved:
+        named["saved"] = state[0].new_empty(time, batch, made.saved)
     final = call(
         made,
         named,
@@ -329,37 +349,34 @@ class _Loop(torch.autograd.Function):
         trail, final, saved = _forward(setup, tensors, "train")
         ctx.setup = setup
         ctx.set_materialize_grads(False)
-        ctx.save_for_backward(*tensors, *trail, saved)
+        ctx.save_for_backward(*tensors, *trail, trail[0] if saved is None else saved)
         return (*trail, *final)
 
     @staticmethod
     def backward(ctx: Value, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
         setup: _Setup = ctx.setup
-        request, program = setup.request, setup.request.program
-        half = len(request.state)
-        split = len(request.inputs) + half + len(setup.storage)
+        request, half = setup.request, len(setup.request.state)
+        given, kept = ctx.saved_tensors, half + 1
         if torch.is_grad_enabled():
-            given = ctx.saved_tensors[:split]
-            return (None, *_differentiable(setup, given, grads))
-        inputs, state, stored = setup.split(ctx.saved_tensors[:split])
-        *trail, saved = ctx.saved_tensors[split:]
-        made = compiled(program, state[0].dtype, setup.storage, "backward")
+            return (None, *_differentiable(setup, given[:-kept], grads))
+        inputs, state, stored = setup.split(given[:-kept])
+        *trail, saved = given[-kept:]
+        made = compiled(request.program, saved.dtype, setup.storage, "backward")
         time, batch = trail[0].shape[:2]
-        names = [name for name, _ in program.state]
-        named = {**inputs, **setup.masks, "saved": saved}
-        named |= {f"old_{n}": value for n, value in zip(names, trail, strict=True)}
-        by = _by(setup, ctx, made)
-        for array in made.plan.arrays:
-            if array.name == "delta":
-                named["delta"] = state[0].new_empty(time, batch, array.columns)
-            elif array.name in by and array.name not in named:
-                named[array.name] = _padded(request, time, batch, array.columns)
+        named: dict[str, Tensor | None] = {**inputs, **setup.masks, "saved": saved}
+        for (name, _), value in zip(request.program.state, trail, strict=True):
+            named[f"old_{name}"] = value
+        wanted = ctx.needs_input_grad[1:]
+        by_input = [
+            _by_input(request, made, name, want, time, batch)
+            for name, want in zip(inputs, wanted, strict=False)
+        ]
+        named |= {f"by_{n}": g for n, g in zip(inputs, by_input, strict=True)}
         threads = threads_for(made, time, batch)
-        gradients = [
-            tensor.new_zeros(threads, *tensor.shape) if wanted else None
-            for tensor, wanted in zip(
-                stored, ctx.needs_input_grad[1 + split - len(stored) :], strict=True
-            )
+        each = (threads,) if threads > 1 else ()
+        by_stored = [
+            tensor.new_zeros((*each, *tensor.shape)) if want else None
+            for tensor, want in zip(stored, wanted[-len(stored) :], strict=True)
         ]
         by_state = call(
             made,
@@ -371,30 +388,24 @@ class _Loop(torch.autograd.Function):
             ],
             [None if g is None else g.contiguous() for g in grads[:half]],
             start=state,
-            gradients=gradients,
+            gradients=by_stored,
             lengths=request.lengths,
             down=not request.reverse,
             clip=request.clip,
             time=time,
         )
-        by_input = (named.get(f"by_{name}") for name in request.cell.inputs)
-        by_stored = (
-            None if g is None else g[0] if len(g) == 1 else g.sum(0) for g in gradients
-        )
+        if threads > 1:
+            by_stored = [None if g is None else g.sum(0) for g in by_stored]
         return (None, *by_input, *by_state, *by_stored)
 
 
-def _by(setup: _Setup, ctx: Value, made: Compiled) -> set[str]:
-    """The arrays of input gradients that are wanted or that the steps write."""
-    names = setup.request.cell.inputs
-    wanted = {f"by_{n}" for i, n in enumerate(names) if ctx.needs_input_grad[1 + i]}
-    stored = {made.plan.arrays[array].name for _, array in made.plan.stores}
-    return {name for name in wanted | stored if name.startswith("by_")}
-
-
-def _padded(request: Request, time: int, batch: int, width: int) -> Tensor:
-    """Memory for a value at each step; zero where rows may end early."""
-    shape, like = (time, batch, width), request.state[0]
+def _by_input(
+    request: Request, made: Compiled, name: str, want: bool, time: int, batch: int
+) -> Tensor | None:
+    """Memory for the gradient of an input; zero where rows may end early."""
+    if name not in made.by_input or not (want or name in made.each_step):
+        return None
+    like, shape = request.state[0], (time, batch, made.by_input[name])
     return like.new_empty(shape) if request.lengths is None else like.new_zeros(shape)
 
 

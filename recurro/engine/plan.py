@@ -22,10 +22,10 @@ class Array:
 
     Attributes:
         name: What it holds.
-        kind: ``sequence`` (time, batch, columns), ``row`` (batch, width), ``sum`` (the
-            same in the kernel's own memory), or a parameter: ``unit`` (width,) or
-            ``matrix`` (width, columns). The kernel copies parameters into the order in
-            which it reads them.
+        kind: ``sequence`` (time, batch, columns) or ``row`` (batch, width); in the
+            kernel's own memory ``chunk`` (some steps, rows, columns) or ``sum`` (rows,
+            width); or a parameter: ``unit`` (width,) or ``matrix`` (width, columns).
+            The kernel copies parameters into the order in which it reads them.
         width: Units that are read or written.
         columns: Length of a row in memory.
         offset: Where in the row the units begin.
@@ -245,7 +245,7 @@ def backward_plan(program: Program, adjoint: Adjoint) -> Plan:
         program.affines(), adjoint.affine, every.offsets, strict=True
     ):
         if g is not None:
-            delta = Array("delta", "sequence", op.width, every.total, offset)
+            delta = Array("delta", "chunk", op.width, every.total, offset)
             plan.stores.append((place[g], plan.array(delta)))
             if op["bias"]:
                 total = Array("sums", "sum", op.width, sums.total, offset)
@@ -298,7 +298,7 @@ def _input_gradient(
         for matrix, a in zip(op["matrices"], op.args, strict=True):
             leaf = program.ops[a]
             if leaf.name == "input" and leaf["name"] == name:
-                delta = Array("delta", "sequence", op.width, every.total, offset)
+                delta = Array("delta", "chunk", op.width, every.total, offset)
                 back = Array(f"{matrix}.T", "matrix", width, op.width)
                 pairs.append((plan.array(delta), plan.array(back)))
     if pairs:

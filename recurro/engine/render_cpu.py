@@ -103,7 +103,9 @@ def render(
             w.buffers[f"n{i}"] = lanes
     for array in plan.arrays:
         if array.kind == "sum":
-            w.buffers["sums"] = w.padded(array.columns)
+            w.buffers[array.name] = w.padded(array.columns)
+        elif array.kind == "chunk":
+            w.buffers[array.name] = STEPS * w.padded(array.columns)
     for phase in range(max(w.phases, default=0) + 1):
         _phase(w, phase)
     after = after_chunk(w) + weight_gradients(w, pieces)
@@ -330,6 +332,8 @@ def _address(w: Writer, array: Array) -> str:
     unit = "" if array.width == 1 else " + u"
     if array.kind == "unit":
         return w.pack((number,), 1) + unit
+    if array.kind == "chunk":
+        return f"{array.name} + (begin[s] + r) * {array.columns} + {array.offset}{unit}"
     if array.kind == "sum":
         return f"sums + r * {w.buffers['sums']} + {array.offset}{unit}"
     base = f"P({number}) + {array.offset}"

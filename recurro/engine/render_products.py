@@ -250,6 +250,8 @@ def _point(w: Writer, read: int) -> str:
     """Pointers to the rows of an array at slots q to q + m0."""
     array = w.plan.arrays[read]
     place = f"P({read}) + {array.offset} + slot[q + j] * {array.columns}"
+    if array.kind == "chunk":
+        place = f"{array.name} + {array.offset} + (q + j) * {array.columns}"
     return f"  for (long j = 0; j < m0; j++) x[j] = {place};"
 
 
@@ -318,7 +320,7 @@ def weight_gradients(w: Writer, found: tuple[Piece, ...]) -> list[str]:
     if not matrices:
         return []
     delta = next(a for a in w.plan.arrays if a.name == "delta")
-    place = f"P({arrays.index('delta')}) + slot[q] * {delta.columns}"
+    place = f"delta + q * {delta.columns}"
     lines = [f"for (long q = 0; q < count; q++) d[q] = {place};"]
     for operand, pieces in groupby(
         sorted(matrices, key=lambda p: str(p.operand)), key=lambda p: p.operand

@@ -224,19 +224,20 @@ def _check_types(
     recurrence: Recurrence, stored: Mapping[str, Tensor], tensors: tuple[Tensor, ...]
 ) -> None:
     like = next(iter(stored.values()), tensors[0])
-    program = recurrence.program
-    names = [f"input {n}" for n, _ in program.inputs]
-    names += [f"state {n}" for n, _ in program.state]
-    autocast = torch.is_autocast_enabled(like.device.type)  # it brings types together
-    for name, tensor in zip(names, tensors, strict=True):
-        if tensor.device != like.device or (
-            tensor.dtype != like.dtype and not autocast
-        ):
-            raise ShapeError(
-                f"{type(recurrence.cell).__name__}: {name} must be {like.dtype} on "
-                f"{like.device} as the parameters, got {tensor.dtype} on "
-                f"{tensor.device}. Use .to()."
-            )
+    device, dtype = like.device, like.dtype
+    for number, tensor in enumerate(tensors):
+        if tensor.device == device and (
+            tensor.dtype == dtype or torch.is_autocast_enabled(device.type)
+        ):  # autocast brings types together
+            continue
+        program = recurrence.program
+        names = [f"input {n}" for n, _ in program.inputs]
+        names += [f"state {n}" for n, _ in program.state]
+        raise ShapeError(
+            f"{type(recurrence.cell).__name__}: {names[number]} must be {dtype} on "
+            f"{device} as the parameters, got {tensor.dtype} on {tensor.device}. Use "
+            ".to()."
+        )
 
 
 def _initial_state(
