@@ -1,17 +1,14 @@
 """One step at a time, with the state inside: for control, decoding, live signals.
 
-All that a step needs is made beforehand: kernels (``render_stream``), packed weights,
-states, the table of pointers. A step is then one call of C for all layers.
+All that a step needs is made beforehand (``stream_call``): kernels, packed weights, the
+table of pointers. A step is then one call of C for all layers.
 """
 
 from __future__ import annotations
 
-import ctypes
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 from typing import Literal, overload
 
 import numpy as np
@@ -20,56 +17,13 @@ from torch import Tensor
 
 from recurro.cells.ops import Value
 from recurro.engine.backends import BACKENDS, Backend, warn_once
-from recurro.engine.build import build, lanes
-from recurro.engine.ir import Program
-from recurro.engine.render_stream import Group, StepKernel, render_step
 from recurro.engine.run import Recurrence, run
+from recurro.engine.stream_call import Call, Part, prepare
 from recurro.errors import ArgumentError, BackendError, ShapeError
 from recurro.types import Float, State
 
 Weights = Literal["bfloat16"]
 LayerState = tuple[Tensor, ...]
-
-_PRELUDE = Path(__file__).with_name("kernel.h")
-
-_CHAIN = """
-typedef void (*step_t)(void *const *, long);
-struct layer { step_t step; void **pointers; };
-struct chain { const struct layer *layers; long count, batch; };
-void chain(const struct chain *c) {
-  const struct layer *l = c->layers;
-  for (long i = 0; i < c->count; i++) l[i].step(l[i].pointers, c->batch);
-}
-"""
-
-
-class _Layer(ctypes.Structure):
-    """The ``struct layer`` of C."""
-
-    _fields_ = (("step", ctypes.c_void_p), ("pointers", ctypes.c_void_p))
-
-
-@dataclass(frozen=True, eq=False)
-class _Part:
-    """A layer of a stream.
-
-    Attributes:
-        recurrence: Its cell and program.
-        parameters: Learnt tensors by their names in the program.
-        stored: The same as they are stored.
-        state: What it holds between steps, each ``(batch, width)``.
-        inputs: What it reads by name, each ``(batch, width)``.
-        output: What it gives, ``(batch, width)``.
-        residual: Whether its input is added to its output.
-    """
-
-    recurrence: Recurrence
-    parameters: dict[str, Tensor]
-    stored: dict[str, Tensor]
-    state: LayerState
-    inputs: dict[str, Tensor]
-    output: Tensor
-    residual: bool
 
 
 @dataclass(frozen=True)
@@ -335,7 +289,7 @@ def _parts(
     readings: dict[str, Tensor],
     residual: bool,
     weights: Weights | None,
-) -> list[_Part]:
+) -> list[Part]:
     """The layers with memory of their own, each reading what the one below gives."""
     parts = []
     for number, (recurrence, stored) in enumerate(layers):
@@ -351,142 +305,14 @@ def _parts(
         below = {"x": x, **readings}
         packed = recurrence.pack(parameters)
         adds = residual and number > 0
-        parts.append(_Part(recurrence, parameters, packed, state, below, output, adds))
+        parts.append(Part(recurrence, parameters, packed, state, below, output, adds))
         x = output
     return parts
 
 
-# -- by rendered C -----------------------------------------------------------------
-
-
-@dataclass(frozen=True, eq=False)
-class _Compiled:
-    """A kernel and the function made of it."""
-
-    kernel: StepKernel
-    lanes: int
-    address: int
-
-
-@cache
-def _compiled(
-    program: Program, dtype: torch.dtype, half: bool, residual: bool
-) -> _Compiled:
-    single = dtype == torch.float32
-    real, width = ("float", lanes()) if single else ("double", lanes() // 2)
-    kernel = render_step(program, width, half=half, residual=residual)
-    macros = f"#define REAL {real}\n#define LANES {width}\n"
-    library = build(macros + _PRELUDE.read_text() + kernel.text)
-    address = ctypes.cast(library.step, ctypes.c_void_p).value
-    assert address is not None
-    return _Compiled(kernel, width, address)
-
-
-class _Chain(ctypes.Structure):
-    """The ``struct chain`` of C."""
-
-    _fields_ = (
-        ("layers", ctypes.c_void_p),
-        ("count", ctypes.c_long),
-        ("batch", ctypes.c_long),
-    )
-
-
-@dataclass(frozen=True, eq=False)
-class _Call:
-    """A step of all layers, ready to be made: ``function(argument)``.
-
-    Attributes:
-        function: It reads nothing but the argument, so that a call costs little.
-        argument: The address of the chain.
-        table: The pointers of the bottom layer.
-        place: Which of them is the input.
-        kept: What the pointers point to.
-    """
-
-    function: Value
-    argument: ctypes.c_void_p
-    table: Value
-    place: int
-    kept: tuple[object, ...]
-
-
-def _call(parts: list[_Part], half: bool) -> _Call:
-    layers = (_Layer * len(parts))()
-    tables, kept, place = [], [], 0
-    for number, part in enumerate(parts):
-        program, x = part.recurrence.program, part.output
-        made = _compiled(program, x.dtype, half, part.residual)
-        tensors = _pointed(made, part, half)
-        pointers = [tensor.data_ptr() for tensor in tensors] + [0]
-        tables.append((ctypes.c_void_p * len(pointers))(*pointers))
-        layers[number] = _Layer(made.address, ctypes.addressof(tables[-1]))
-        if number == 0:  # a cell that does not read x has a place for it all the same
-            names = made.kernel.names
-            place = names.index("input x") if "input x" in names else len(tensors)
-        kept.append(tensors)
-    chain = _Chain(ctypes.addressof(layers), len(parts), len(parts[0].output))
-    function = build(_CHAIN)["chain"]  # an object of its own, without argument types
-    function.restype = None
-    address = ctypes.c_void_p(ctypes.addressof(chain))
-    return _Call(function, address, tables[0], place, (layers, tables, kept, chain))
-
-
-def _pointed(made: _Compiled, part: _Part, half: bool) -> list[Tensor]:
-    """The tensors that the kernel's pointers point to."""
-    states = zip(part.recurrence.program.state, part.state, strict=True)
-    known = {
-        "output": part.output,
-        **{f"input {name}": tensor for name, tensor in part.inputs.items()},
-        **{f"state {name}": tensor for (name, _), tensor in states},
-        **{f"parameter {name}": tensor for name, tensor in part.parameters.items()},
-    }
-    packed = [
-        pack_group(group, part.parameters, part.output, made.lanes, half)
-        for group in made.kernel.groups
-    ]
-    return [*(known[name] for name in made.kernel.names), *packed]
-
-
-def pack_group(
-    group: Group, parameters: Mapping[str, Tensor], like: Tensor, lanes: int, half: bool
-) -> Tensor:
-    """The parameters of a group in the order in which the kernel reads them."""
-    first, gates = group.maps[0], len(group.maps)
-    block = group.vectors * lanes
-    blocks = -(-first.width // block)
-
-    def ordered(matrices: list[Tensor | None], inner: int) -> Tensor:
-        """(blocks, inner, gates * vectors * lanes)."""
-        whole = like.new_zeros(gates, blocks * block, inner)
-        for gate, matrix in enumerate(matrices):
-            if matrix is not None:
-                whole[gate, : first.width] = matrix
-        split = whole.view(gates, blocks, block, inner)
-        return split.permute(1, 3, 0, 2).reshape(blocks, inner, gates * block)
-
-    biases = [parameters[m["bias"]][:, None] if m["bias"] else None for m in group.maps]
-    pieces = [ordered(biases, 1)]
-    for place in range(len(first.args)):
-        matrices = [parameters[m["matrices"][place]] for m in group.maps]
-        columns = ordered([*matrices], matrices[0].shape[1])
-        pieces.append(_halves(columns) if half else columns)
-    return torch.cat(pieces, 1).contiguous()
-
-
-def _halves(columns: Tensor) -> Tensor:
-    """Two columns of bfloat16 in each word: the even one low, the odd one high."""
-    if columns.shape[1] % 2:
-        columns = torch.cat([columns, torch.zeros_like(columns[:, :1])], 1)
-    bits = columns.view(torch.int32)
-    return (((bits[:, ::2] >> 16) & 0xFFFF) | (bits[:, 1::2] & -65536)).view(
-        torch.float32
-    )
-
-
 def _prepared(
-    parts: list[_Part], half: bool, backend: Backend, x: Tensor
-) -> _Call | None:
+    parts: list[Part], half: bool, backend: Backend, x: Tensor
+) -> Call | None:
     """The layers in C; ``None`` where a run over one step does their work."""
     if backend in ("reference", "vendor"):
         return None
@@ -501,11 +327,11 @@ def _prepared(
                 f"stream: backend='cpu' must fit the layers, but {obstacle}. Use "
                 "backend='auto'."
             )
-        return _call(parts, half)
+        return prepare(parts, half)
     if obstacle is not None or os.environ.get("RECURRO_COMPILE") == "0":
         return None
     try:
-        return _call(parts, half)
+        return prepare(parts, half)
     except BackendError as error:
         warn_once(str(error))
         return None

@@ -8,7 +8,7 @@ import torch
 from hypothesis import HealthCheck, Phase, given, settings
 
 from recurro import cells
-from recurro.engine import Stream, backends, recurrence, run, stream
+from recurro.engine import Stream, backends, recurrence, run, stream_call
 from recurro.errors import ArgumentError, BackendError, ShapeError
 from tests.cells.test_contract import PLAIN, SUBJECTS
 from tests.engine.test_programs import Planned, planned
@@ -261,8 +261,8 @@ def test_without_a_compiler_one_warning_and_the_same_results(monkeypatch):
         raise BackendError("compile: there is no compiler.")
 
     wanted = streamed(Stream(stack, 2, backend="cpu"), x, states)
-    monkeypatch.setattr(stream, "build", refuse)
-    stream._compiled.cache_clear()
+    monkeypatch.setattr(stream_call, "build", refuse)
+    stream_call.compiled.cache_clear()
     with pytest.warns(UserWarning, match=r"no compiler\. PyTorch runs it instead"):
         made = Stream(stack, 2)
     assert made.backend == "reference"
