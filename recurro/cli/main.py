@@ -18,6 +18,7 @@ from typer.core import TyperCommand, TyperGroup
 from recurro import __version__
 from recurro.cli.bench_engine import bench_engine
 from recurro.cli.bench_ngram import bench_ngram
+from recurro.cli.bench_stream import bench_stream
 from recurro.cli.bench_training import bench_training
 from recurro.cli.demo import demo
 from recurro.cli.evaluate import evaluate
@@ -224,6 +225,7 @@ for verb in (demo, resume, evaluate, predict, generate):
 _add(train, "lm", train_lm)
 _add(train, "ngram", train_ngram)
 _add(bench, "engine", bench_engine)
+_add(bench, "stream", bench_stream)
 _add(bench, "training", bench_training)
 _add(bench, "ngram", bench_ngram)
 

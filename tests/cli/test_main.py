@@ -30,6 +30,7 @@ def test_help_lists_the_verbs_in_order():
         ["train", "lm"],
         ["train", "ngram"],
         ["bench", "engine"],
+        ["bench", "stream"],
         ["bench", "training"],
         ["bench", "ngram"],
     ],
