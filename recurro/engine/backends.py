@@ -9,17 +9,20 @@ from typing import Literal
 
 import torch
 
-from recurro.engine import cpu, vendor
+from recurro.engine import cpu, scan, vendor
 from recurro.engine.gradients import Storage
 from recurro.engine.ir import Program
 from recurro.engine.reference import Request
 from recurro.errors import ArgumentError, BackendError
 
-Backend = Literal["auto", "reference", "vendor", "cpu"]
-BACKENDS = ("auto", "reference", "vendor", "cpu")
+Backend = Literal["auto", "reference", "vendor", "cpu", "scan"]
+BACKENDS = ("auto", "reference", "vendor", "cpu", "scan")
 
 SHORT = 4
 """Runs of fewer steps are not worth the packing of the weights."""
+
+LONG = 16
+"""Steps from which a scan is faster than the loop over them."""
 
 
 def choose(
@@ -28,8 +31,9 @@ def choose(
     """The backend that runs a call.
 
     ``auto`` takes rendered C from four steps up, but PyTorch's kernel for an LSTM whose
-    rows all count (there it is the faster one), and the reference where neither can run
-    the call. It never looks at the clock, so the same call always goes the same way.
+    rows all count (there it is the faster one). Where neither can run the call, it
+    takes a scan for linear cells from sixteen steps up, and else the reference. It
+    never looks at the clock, so the same call always goes the same way.
     Where the C cannot be built, one warning says why, and the next in line runs.
     ``RECURRO_COMPILE=0`` in the environment keeps ``auto`` from compiling.
 
@@ -53,7 +57,7 @@ def choose(
         reason = (
             vendor.obstacle(request, kernel, return_states)
             if backend == "vendor"
-            else cpu.obstacle(request)
+            else (cpu if backend == "cpu" else scan).obstacle(request)
         )
         if reason is not None:
             raise BackendError(
@@ -67,7 +71,10 @@ def choose(
     worth = len(request.inputs[0]) >= SHORT and os.environ.get("RECURRO_COMPILE") != "0"
     if worth and cpu.obstacle(request) is None and _builds(request):
         return "cpu"
-    return "vendor" if vendor_runs else "reference"
+    if vendor_runs:
+        return "vendor"
+    long = len(request.inputs[0]) >= LONG
+    return "scan" if long and scan.obstacle(request) is None else "reference"
 
 
 def _builds(request: Request) -> bool:

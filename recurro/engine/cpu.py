@@ -24,7 +24,7 @@ from recurro.engine.build import build, lanes
 from recurro.engine.gradients import Storage, pieces
 from recurro.engine.ir import Program
 from recurro.engine.plan import Plan, backward_plan, forward_plan, kept
-from recurro.engine.reference import HiddenClip, Request, run_reference
+from recurro.engine.reference import HiddenClip, Request, draw_masks, run_reference
 from recurro.engine.render_cpu import Kernel, Place, render
 from recurro.engine.vendor import is_transformed
 
@@ -265,7 +265,7 @@ def _has_single_units(program: Program) -> bool:
 def run_cpu(request: Request) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
     """Run the step over time by rendered C; arguments and results as the reference."""
     storage = request.storage or {name: (name,) for name in request.stored}
-    setup = _Setup(request, tuple(storage.items()), _masks(request))
+    setup = _Setup(request, tuple(storage.items()), draw_masks(request))
     stored = [request.stored[name] for name in storage]
     tensors = (*request.inputs, *request.state, *stored)
     if torch.is_grad_enabled() and any(t.requires_grad for t in tensors):
@@ -295,25 +295,6 @@ class _Setup:
 
 
 _Parts = tuple[dict[str, Tensor], list[Tensor], list[Tensor]]
-
-
-def _masks(request: Request) -> dict[str, Tensor]:
-    time, batch = request.inputs[0].shape[:2]
-    masks = {}
-    for op in request.program.ops:
-        if op.name == "bernoulli":
-            shape = (
-                (batch, op.width)
-                if op["per"] == "sequence"
-                else (time, batch, op.width)
-            )
-            mask = request.state[0].new_empty(shape)
-            if request.training:
-                mask.bernoulli_(op["p"], generator=request.generator)
-            else:
-                mask.fill_(op["p"])
-            masks[op["name"]] = mask
-    return masks
 
 
 def _forward(

@@ -257,6 +257,26 @@ def active_steps(lengths: Tensor, steps: int) -> Tensor:
     return (torch.arange(steps, device=lengths.device)[:, None] < lengths)[..., None]
 
 
+def draw_masks(request: Request) -> dict[str, Tensor]:
+    """The masks of all steps ``(time, batch, width)``, of sequences without time."""
+    time, batch = request.inputs[0].shape[:2]
+    masks = {}
+    for op in request.program.ops:
+        if op.name == "bernoulli":
+            shape = (
+                (batch, op.width)
+                if op["per"] == "sequence"
+                else (time, batch, op.width)
+            )
+            mask = request.state[0].new_empty(shape)
+            if request.training:
+                mask.bernoulli_(op["p"], generator=request.generator)
+            else:
+                mask.fill_(op["p"])
+            masks[op["name"]] = mask
+    return masks
+
+
 class _ClippedBackward(torch.autograd.Function):
     """The same state, whose gradient is clipped on its way back."""
 

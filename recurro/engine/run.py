@@ -20,6 +20,7 @@ from recurro.engine.reference import (
     run_reference,
     unpack,
 )
+from recurro.engine.scan import run_scan
 from recurro.engine.trace import trace
 from recurro.engine.vendor import is_transformed, run_vendor, twin
 from recurro.errors import ShapeError
@@ -125,8 +126,9 @@ def run(
     """Run a recurrence over time.
 
     ``auto`` takes C rendered from the equations, PyTorch's kernel where that is faster,
-    or the reference (``recurro.engine.backends`` has the rule). Results do not depend
-    on the backend beyond rounding. Second derivatives come from the reference.
+    a scan for linear cells, or the reference (``recurro.engine.backends`` has the
+    rule). Results do not depend on the backend beyond rounding. Second derivatives of
+    rendered C come from the reference.
 
     Args:
         recurrence: The cell at its sizes.
@@ -139,7 +141,7 @@ def run(
         return_states: Whether the state variables at every step are given too.
         clip: Bound on the gradient of the loss by the state at each step backward.
         training: Whether the cell's masks are random.
-        backend: ``auto``, ``reference``, ``vendor`` or ``cpu``.
+        backend: ``auto``, ``reference``, ``vendor``, ``cpu`` or ``scan``.
         generator: Where the masks are drawn from; torch's own if not given.
 
     Raises:
@@ -174,11 +176,14 @@ def run(
     if chosen == "vendor":
         output, final = run_vendor(request, recurrence.kernel, dict(stored))
         return Result(output, final, None)
-    states, final = run_cpu(request) if chosen == "cpu" else run_reference(request)
+    states, final = _RUNNERS[chosen](request)
     output = recurrence.cell.output(*states)
     if lengths is not None:
         output = output * active_steps(lengths, len(inputs[0]))
     return Result(output, final, states if return_states else None)
+
+
+_RUNNERS = {"cpu": run_cpu, "scan": run_scan, "reference": run_reference}
 
 
 def _check_inputs(

@@ -54,7 +54,7 @@ class Recurrent(nn.Module):
             ``constrain()``, which a training loop calls after each step.
         initial: Initialisers by parameter name (``U_n``), letter (``W``, ``U``, ``b``)
             or ``vector``, before those of the cell.
-        backend: ``auto``, ``reference``, ``vendor`` or ``cpu``.
+        backend: ``auto``, ``reference``, ``vendor``, ``cpu`` or ``scan``.
 
     Raises:
         ArgumentError: If an argument is out of its range.

@@ -107,7 +107,8 @@ class ModelSettings(Settings):
         spectral_bound: Largest spectral radius of the recurrent matrices, or ``None``.
         adaptive_cutoffs: First symbol of each cluster of an adaptive softmax, for large
             vocabularies; empty for the full softmax.
-        backend: What runs the recurrence: ``auto``, ``reference``, ``vendor``, ``cpu``.
+        backend: What runs the recurrence: ``auto``, ``reference``, ``vendor``, ``cpu``,
+            ``scan``.
         vectors: A file of word vectors in word2vec's text format to start the
             embedding from, or ``None``.
     """
@@ -129,7 +130,7 @@ class ModelSettings(Settings):
     hidden_clip: float | None = Field(default=None, gt=0)
     spectral_bound: float | None = Field(default=None, gt=0)
     adaptive_cutoffs: tuple[int, ...] = ()
-    backend: Literal["auto", "reference", "vendor", "cpu"] = "auto"
+    backend: Literal["auto", "reference", "vendor", "cpu", "scan"] = "auto"
     vectors: str | None = None
 
     @field_validator("cell", mode="before")

@@ -118,7 +118,7 @@ class LanguageModel(Speaker, BaseEstimator):
         hidden_clip: float | None = None,
         spectral_bound: float | None = None,
         adaptive_cutoffs: Sequence[int] = (),
-        backend: Literal["auto", "reference", "vendor", "cpu"] = "auto",
+        backend: Literal["auto", "reference", "vendor", "cpu", "scan"] = "auto",
         vectors: str | None = None,
         batch_size: int = 32,
         bptt: int | Sequence[int] = 100,
