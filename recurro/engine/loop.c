@@ -1,6 +1,10 @@
 /* The frame of every kernel: rows through time, in chunks of steps. The renderer puts
    the text of a plan in place of each name between two @, after kernel.h. */
 
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
+
 #define P(i) ((REAL *)a[i])
 #define S(i) ((const REAL *)a[@arrays@ + (i)])
 #define FIRST(i) ((REAL *)a[@arrays@ + @stored@ + (i)])
@@ -16,8 +20,7 @@ struct run {
   double value, norm;
 };
 typedef void (*product_t)(vec *, const vec *, const REAL *, const REAL *const *, long);
-typedef void (*outer_t)(REAL *, long, const REAL *const *, long, const REAL *const *, long,
-                        long, long);
+typedef void (*outer_t)(REAL *, long, const REAL *, long, const REAL *, long, long);
 
 /* Rows of the next tile: as many as registers hold, in tiles of about one size. */
 static inline long rows_of(long left) {
@@ -45,6 +48,17 @@ static void prepare(void *const *a, REAL *shared) {
 @prepare@
 }
 
+/* Ask for pages of two megabytes under a large result: new pages cost more than what is
+   written to them. */
+static __attribute__((unused)) void advise(void *at, long count) {
+#ifdef MADV_HUGEPAGE
+  const size_t huge = 1 << 21, bytes = sizeof(REAL) * (size_t)count;
+  const size_t skipped = -(size_t)at % huge;
+  if (at && bytes >= 2 * huge)
+    madvise((char *)at + skipped, (bytes - skipped) / huge * huge, MADV_HUGEPAGE);
+#endif
+}
+
 /* R rows through all steps, in chunks of steps: what inputs give to a chunk, its steps,
    what its steps give to inputs. Rows are ordered by length, so that those whose steps
    count at a time are the first L. */
@@ -52,11 +66,11 @@ static void tile(void *const *a, const struct run *run, const long from,
                  const long R) {
   const long T = run->T, B = run->B, slots = @steps@ * @rows@;
   const REAL *const shared = run->shared;
-  const REAL *x[@most@], *d[@steps@ * @rows@], *y[@steps@ * @rows@];
+  const REAL *x[@most@], *y[@steps@ * @rows@];
   long row[@rows@], slot[@steps@ * @rows@], begin[@rows@], live[@rows@], L = R;
   for (long r = 0; r < R; r++) row[r] = run->order ? run->order[from + r] : from + r;
   @buffers@
-  (void)x, (void)d, (void)y, (void)shared, (void)slots;@begin@
+  (void)x, (void)y, (void)shared, (void)slots;@begin@
   long chunk = @steps@ * (@rows@ / R);
   if (chunk > @rows@) chunk = @rows@;
   for (long s0 = 0; s0 < T; s0 += chunk) {
@@ -83,7 +97,12 @@ static void tile(void *const *a, const struct run *run, const long from,
 }
 
 void run(void *const *a, const struct run *run) {
-  if (run->prepare) prepare(a, run->shared);
+  if (run->prepare) {
+    const long T = run->T, B = run->B;
+    (void)T, (void)B;
+@advise@
+    prepare(a, run->shared);
+  }
   for (long b = run->from; b < run->to;) {
     const long left = run->to - b, R = left < @rows@ ? left : @rows@;
     tile(a, run, b, R);

@@ -105,7 +105,7 @@ def render(
         if array.kind == "sum":
             w.buffers[array.name] = w.padded(array.columns)
         elif array.kind == "chunk":
-            w.buffers[array.name] = STEPS * w.padded(array.columns)
+            w.buffers[array.name] = STEPS * w.stride(array)
     for phase in range(max(w.phases, default=0) + 1):
         _phase(w, phase)
     after = after_chunk(w) + weight_gradients(w, pieces)
@@ -119,6 +119,7 @@ def render(
         carries=len(plan.carries),
         products=product_functions(w),
         prepare=packing(w),
+        advise=_advise(w),
         buffers=_buffers(w, rows),
         begin=_each_carry(w, _BEGIN) + _zero_sums(w),
         chunk="\n".join("    " + line for line in w.before),
@@ -187,7 +188,11 @@ def _units(w: Writer, phase: int, width: int, nodes: list[int]) -> None:
     for i in reduced:
         start = "0" if w.plan.nodes[i].name == "sum" else "-INFINITY"
         w.add(f"for (long r = 0; r < L; r++) n{i}[r] = v_set((REAL){start});")
-    w.add(f"for (long u0 = 0; u0 < {width}; u0 += {vectors} * LANES) {{")
+    # Back and forth, so that the weights read last are read first in the next step.
+    turn = "(s & 1)" if groups and not reduced else "0"
+    count = -(-blocks // vectors)
+    w.add(f"for (long k0 = 0; k0 < {count}; k0++) {{")
+    w.add(f"const long u0 = ({turn} ? {count - 1} - k0 : k0) * {vectors} * LANES;")
     w.add("for (long r0 = 0, m0; r0 < L; r0 += m0) {", "  m0 = rows_of(L - r0);")
     for group in groups:
         accumulate(w, group, vectors)
@@ -333,7 +338,8 @@ def _address(w: Writer, array: Array) -> str:
     if array.kind == "unit":
         return w.pack((number,), 1) + unit
     if array.kind == "chunk":
-        return f"{array.name} + (begin[s] + r) * {array.columns} + {array.offset}{unit}"
+        place = f"(begin[s] + r) * {w.stride(array)} + {array.offset}"
+        return f"{array.name} + {place}{unit}"
     if array.kind == "sum":
         return f"sums + r * {w.buffers['sums']} + {array.offset}{unit}"
     base = f"P({number}) + {array.offset}"
@@ -369,6 +375,22 @@ def _buffers(w: Writer, rows: int) -> str:
         lines.append(f"{kind} *{name} = ({kind} *)(run->own + {start});")
         start += size * rows
     return "\n  ".join(lines)
+
+
+def _advise(w: Writer) -> str:
+    """What is written at every step, as (address, numbers at a step)."""
+    written = {array for _, array in w.plan.stores} | {out for _, out in w.plan.after}
+    lines = [
+        f"  advise(a[{number}], T * B * {w.plan.arrays[number].columns});"
+        for number in sorted(written)
+        if w.plan.arrays[number].kind == "sequence"
+    ]
+    if not w.plan.reverse:
+        lines += [
+            f"  advise(TRAIL({number}), T * B * {width});"
+            for number, width in enumerate(w.plan.carries.values())
+        ]
+    return "\n".join(lines)
 
 
 def _zero_sums(w: Writer) -> str:

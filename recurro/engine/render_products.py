@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 from recurro.engine.gradients import Piece
-from recurro.engine.plan import Plan
+from recurro.engine.plan import Array, Plan
 
 ROWS = 6
 """Rows of a tile; with four vectors of gates 24 accumulators fill the registers."""
@@ -17,6 +17,9 @@ VECTORS = 4
 
 STEPS = 6
 """Steps of a chunk at least, for the products that need no state."""
+
+PANEL = 96
+"""Steps and rows that weight gradients take at a time from the first-level cache."""
 
 CACHE = 2**20
 """Bytes that the rows of a run should stay below."""
@@ -65,6 +68,15 @@ class Writer:
         """A width rounded up to whole vectors."""
         return -(-width // self.lanes) * self.lanes
 
+    def stride(self, array: Array) -> int:
+        """Numbers from row to row of a chunk.
+
+        An odd count of vectors: a power of two would bring all rows to the same place
+        of the cache.
+        """
+        vectors = self.padded(array.columns) // self.lanes
+        return (vectors + 1 - vectors % 2) * self.lanes
+
     def add(self, *lines: str) -> None:
         """Add lines to a step."""
         self.lines.extend(lines)
@@ -97,36 +109,30 @@ def product_functions(w: Writer) -> str:
 
 
 def _outer(vectors: int, rows: int) -> str:
-    """to[row][vector] += sum_q d[q][i + row] * x[q][j + vector]; m units at the end."""
+    """to[row][vector] += sum_q d[q][row] * x[q][vector]; m units in the last vector."""
     cells = [(r, v) for r in range(rows) for v in range(vectors)]
     first = "".join(f"  vec a{r}_{v} = v_set(0);\n" for r, v in cells)
-    load = "".join(
-        f"    const vec x{v} = v_load(at + {v} * LANES);\n" for v in range(vectors - 1)
+    ahead = "".join(
+        f"  __builtin_prefetch(to + {r} * ld + {v} * LANES, 1);\n" for r, v in cells
     )
-    last = f"at + {vectors - 1} * LANES"
+    step = "".join(
+        f"    const vec x{v} = v_load(x + {v} * LANES);\n" for v in range(vectors)
+    )
     for r in range(rows):
-        load += f"    const vec d{r} = v_set(d[q][i + {r}]);\n"
-        load += "".join(f"    a{r}_{v} += d{r} * x{v};\n" for v in range(vectors))
-
-    def loop(end: str) -> str:
-        return (
-            "  for (long q = 0; q < n; q++) {\n    const REAL *const at = x[q] + j;\n"
-            f"    const vec x{vectors - 1} = {end};\n{load}  }}\n"
-        )
-
-    text = ""
+        step += f"    const vec d{r} = v_set(d[{r}]);\n"
+        step += "".join(f"    a{r}_{v} += d{r} * x{v};\n" for v in range(vectors))
+    last = ""
     for r, v in cells:
         at = f"to + {r} * ld + {v} * LANES"
-        add = f"a{r}_{v} + v_load({at})"
         if v == vectors - 1:
-            text += f"  v_store_n({at}, a{r}_{v} + v_load_n({at}, m), m);\n"
+            last += f"  v_store_n({at}, a{r}_{v} + v_load_n({at}, m), m);\n"
         else:
-            text += f"  v_store({at}, {add});\n"
+            last += f"  v_store({at}, a{r}_{v} + v_load({at}));\n"
     return (
-        f"static void outer_{vectors}_{rows}(REAL *to, long ld, const REAL *const *d, "
-        "long i, const REAL *const *x, long j, long n, long m) {\n"
-        f"{first}  if (m == LANES) {{\n{loop(f'v_load({last})')}  }} else {{\n"
-        f"{loop(f'v_load_n({last}, m)')}  }}\n{text}}}"
+        f"static void outer_{vectors}_{rows}(REAL *to, long ld, const REAL *d, "
+        "long ldd, const REAL *restrict x, long n, long m) {\n"
+        f"{ahead}{first}  for (; n > 0; n--, d += ldd, x += {vectors} * LANES) {{\n"
+        f"{step}  }}\n{last}}}"
     )
 
 
@@ -251,7 +257,7 @@ def _point(w: Writer, read: int) -> str:
     array = w.plan.arrays[read]
     place = f"P({read}) + {array.offset} + slot[q + j] * {array.columns}"
     if array.kind == "chunk":
-        place = f"{array.name} + {array.offset} + (q + j) * {array.columns}"
+        place = f"{array.name} + {array.offset} + (q + j) * {w.stride(array)}"
     return f"  for (long j = 0; j < m0; j++) x[j] = {place};"
 
 
@@ -319,9 +325,8 @@ def weight_gradients(w: Writer, found: tuple[Piece, ...]) -> list[str]:
     matrices = [p for p in found if p.operand is not None]
     if not matrices:
         return []
-    delta = next(a for a in w.plan.arrays if a.name == "delta")
-    place = f"delta + q * {delta.columns}"
-    lines = [f"for (long q = 0; q < count; q++) d[q] = {place};"]
+    w.buffers["panel"] = -(-PANEL * VECTORS * w.lanes // 18)
+    lines = []
     for operand, pieces in groupby(
         sorted(matrices, key=lambda p: str(p.operand)), key=lambda p: p.operand
     ):
@@ -347,6 +352,7 @@ def weight_gradients(w: Writer, found: tuple[Piece, ...]) -> list[str]:
 def _gradient(w: Writer, piece: Piece) -> list[str]:
     """One piece: tiles of rows and of vectors of columns."""
     lines = [f"if (G({piece.stored})) {{"]
+    stride = w.stride(next(a for a in w.plan.arrays if a.name == "delta"))
     full = VECTORS * w.lanes
     whole = piece.width // full * full
     rest = -(-(piece.width - whole) // w.lanes)
@@ -357,13 +363,22 @@ def _gradient(w: Writer, piece: Piece) -> list[str]:
         m = w.lanes if vectors == VECTORS else (piece.width - 1) % w.lanes + 1
         if start < whole:
             m = w.lanes
+        place = f"y[q + p] + {piece.start} + j + v * LANES"
+        load = f"v_load({place})"
+        if m < w.lanes:
+            load = f"v < {vectors - 1} ? {load} : v_load_n({place}, {m})"
         lines += [
             f"  for (long j = {start}; j < {end}; j += {vectors} * LANES)",
-            f"  for (long i = 0, m0; i < {piece.count}; i += m0) {{",
-            f"    m0 = rows_of({piece.count} - i);",
-            f"    outers_{vectors}[m0 - 1](G({piece.stored}) + ({piece.row} + i) * "
-            f"{piece.width} + j, {piece.width}, d, {piece.column} + i, y, "
-            f"{piece.start} + j, count, {m});",
+            f"  for (long q = 0; q < count; q += {PANEL}) {{",
+            f"    const long k = count - q < {PANEL} ? count - q : {PANEL};",
+            f"    for (long p = 0; p < k; p++) for (int v = 0; v < {vectors}; v++)",
+            f"      v_store(panel + (p * {vectors} + v) * LANES, {load});",
+            f"    for (long i = 0, m0; i < {piece.count}; i += m0) {{",
+            f"      m0 = rows_of({piece.count} - i);",
+            f"      outers_{vectors}[m0 - 1](G({piece.stored}) + ({piece.row} + i) * "
+            f"{piece.width} + j, {piece.width}, delta + q * {stride} + {piece.column} "
+            f"+ i, {stride}, panel, k, {m});",
+            "    }",
             "  }",
         ]
     return [*lines, "}"]

@@ -82,7 +82,13 @@ def register(
 
 def stored(module: nn.Module, part: Recurrence, suffix: str) -> dict[str, Tensor]:
     """The tensors of one layer in one direction, by their names without suffix."""
-    return {name: getattr(module, name + suffix) for name in part.storage}
+    known = module._parameters  # a parametrised tensor is not among them
+    return {
+        name: getattr(module, name + suffix)
+        if (tensor := known.get(name + suffix)) is None
+        else tensor
+        for name in part.storage
+    }
 
 
 def initialise(
