@@ -8,6 +8,7 @@
     ├── TraceError (TypeError)            a cell's step does what the language lacks
     ├── BackendError (RuntimeError)       the asked-for backend cannot run this
     ├── ConfigError (ValueError)          a setting is unknown or has a wrong value
+    │   └── SettingError                  the same, knowing the name of the setting
     ├── DataError (ValueError)            a file or text cannot be used as data
     │   └── VocabularyError               a symbol or word is not in the vocabulary
     ├── RunError (RuntimeError)           a run folder cannot be read or written
@@ -41,6 +42,23 @@ class BackendError(RecurroError, RuntimeError):
 
 class ConfigError(RecurroError, ValueError):
     """A setting is unknown or has a value of the wrong kind."""
+
+
+class SettingError(ConfigError):
+    """A setting is unknown or has a wrong value; whoever took it can say from where.
+
+    Args:
+        owner: Whose setting it is.
+        key: Its name.
+        fault: What must hold, what came, what to do.
+
+    Attributes:
+        owner, key, fault: As given.
+    """
+
+    def __init__(self, owner: str, key: str, fault: str) -> None:
+        super().__init__(f"{owner}: '{key}' {fault}")
+        self.owner, self.key, self.fault = owner, key, fault
 
 
 class DataError(RecurroError, ValueError):

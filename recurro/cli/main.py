@@ -146,7 +146,7 @@ def _our_warnings() -> Iterator[None]:
 def _usage(error: Any) -> str:  # noqa: ANN401 (typer keeps the class to itself)
     """What is wrong with a command line, and where to read how it goes."""
     message = error.format_message().rstrip(".")
-    message = message[:1].lower() + message[1:]
+    message = message[:1].lower() + message[1:].replace("Input should", "it must")
     near = re.compile(r"\.? \(?(?:Did you mean|Possible options:) (.*?)\??\)?$")
     message = near.sub(r" (did you mean \1?)", message)
     context = getattr(error, "ctx", None)

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from recurro.cli.words import cell_named
-from recurro.errors import ConfigError
+from recurro.errors import ConfigError, SettingError
 from recurro.tasks.config import SECTIONS, LanguageSettings
 from recurro.tasks.layers import from_assignments, from_environment, from_file, merge
 from recurro.tasks.presets import PRESETS
 
-__all__ = ["gather"]
+__all__ = ["Given", "flags_named"]
 
 _OWNER = {key: name for name, kind in SECTIONS.items() for key in kind.model_fields}
 """The section of each setting; no two have a setting of the same name."""
@@ -23,31 +25,105 @@ _TOP = ("recurro", "task", "separate", "ngrams")
 """Keys of a settings file that stand in no section."""
 
 
-def gather(
-    flags: Mapping[str, Any],
-    *,
-    preset: str | None = None,
-    file: Path | None = None,
-    assignments: Sequence[str] = (),
-) -> LanguageSettings:
-    """The settings that a command line asks for.
+@dataclass(frozen=True)
+class Given:
+    """What a person gave, by the place where it was given.
 
-    Args:
-        flags: Settings by name, as given; the strongest.
+    Attributes:
+        flags: Settings by name; the strongest.
         preset: A name of ``PRESETS``; without one, what suits the symbols.
         file: A YAML file, such as the ``config.yaml`` of another run.
         assignments: Words ``section.key=value``.
-
-    Raises:
-        ConfigError: If a key is unknown, naming the nearest, or a value is wrong.
     """
-    over = (
-        cell_named(from_file(file)) if file else {},
-        cell_named(from_environment(os.environ, SECTIONS)),
-        cell_named(from_assignments(assignments)),
-        cell_named(_by_section(flags)),
-    )
-    return LanguageSettings(**merge(_preset(preset, merge(*over)), *over))
+
+    flags: Mapping[str, Any]
+    preset: str | None = None
+    file: Path | None = None
+    assignments: Sequence[str] = ()
+
+    def settings(self) -> LanguageSettings:
+        """The settings that all this asks for.
+
+        Raises:
+            ConfigError: If a key is unknown, naming the nearest, or a value is wrong.
+        """
+        _check_variables(os.environ)
+        with self.named():
+            over = [_whole(*layer) for layer in self._layers()]
+            return LanguageSettings(**merge(_preset(self.preset, merge(*over)), *over))
+
+    @contextmanager
+    def named(self) -> Iterator[None]:
+        """Let an error name a setting as the person did who gave it."""
+        try:
+            yield
+        except SettingError as error:
+            for layer, spelled in reversed(self._layers()):
+                if place := _place(layer, error):
+                    raise ConfigError(f"{spelled(place)}: {error.fault}") from None
+            raise
+
+    def _layers(self) -> list[tuple[dict[str, Any], Callable[[str], str]]]:
+        """Each layer, the strongest last, and how a person spells its keys."""
+        file = from_file(self.file) if self.file else {}
+        return [
+            (file, lambda place: f"{self.file}: '{place}'"),
+            (from_environment(os.environ, SECTIONS), _variable),
+            (from_assignments(self.assignments), lambda place: f"--set {place}"),
+            (_by_section(self.flags), _flag),
+        ]
+
+
+@contextmanager
+def flags_named() -> Iterator[None]:
+    """Let an error name the flag of a setting, where all settings are flags."""
+    try:
+        yield
+    except SettingError as error:
+        raise ConfigError(f"{_flag(error.key)}: {error.fault}") from None
+
+
+def _whole(layer: dict[str, Any], spelled: Callable[[str], str]) -> dict[str, Any]:
+    """A layer of settings whose sections are sections, and its cell a class."""
+    for section in SECTIONS:
+        if not isinstance(layer.get(section, {}), Mapping):
+            raise ConfigError(
+                f"{spelled(section)}: must be a section of settings, got "
+                f"{layer[section]!r}. Write for instance train.epochs=3, or 'train: "
+                "{epochs: 3}' in a file."
+            )
+    return cell_named(layer)
+
+
+def _place(layer: Mapping[str, Any], error: SettingError) -> str | None:
+    """Where a layer holds the setting that is wrong, such as ``train.epochs``."""
+    for section, kind in SECTIONS.items():
+        if error.owner in {parent.__name__ for parent in kind.__mro__}:
+            values = layer.get(section)
+            held = isinstance(values, Mapping) and error.key in values
+            return f"{section}.{error.key}" if held else None
+    return error.key if error.key in layer else None
+
+
+def _flag(place: str) -> str:
+    return f"--{place.rpartition('.')[2].replace('_', '-')}"
+
+
+def _variable(place: str) -> str:
+    return f"RECURRO_{place.replace('.', '_').upper()}"
+
+
+def _check_variables(environment: Mapping[str, str]) -> None:
+    """Refuse variables that are nearly settings and would pass unnoticed."""
+    known = {_variable(f"{section}.{key}"): key for key, section in _OWNER.items()}
+    short = {_variable(key): name for name, key in known.items()}
+    sections = tuple(_variable(f"{section}.") for section in SECTIONS)
+    for variable in environment:
+        if not variable.startswith("RECURRO_") or variable.startswith(sections):
+            continue
+        near = get_close_matches(variable, known, n=1, cutoff=0.9)
+        if meant := short.get(variable) or next(iter(near), None):
+            raise ConfigError(f"{variable}: is no setting. Did you mean {meant}?")
 
 
 def _by_section(flags: Mapping[str, Any]) -> dict[str, Any]:

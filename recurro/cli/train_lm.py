@@ -53,7 +53,8 @@ Tokens = Annotated[
         TEXT,
         "--tokens",
         metavar="KIND",
-        help="char, byte, word, or bpe:N (byte pairs). [dim]\\[default: char][/dim]",
+        help="char, byte, word, or bpe:N (byte pairs, N of at least 257). "
+        "[dim]\\[default: char][/dim]",
     ),
 ]
 Lines = Annotated[
@@ -292,9 +293,10 @@ def train_lm(
     given = dict(locals())
     use_threads(threads)
     from recurro.cli.language import finish, train_run
-    from recurro.cli.settings import gather
+    from recurro.cli.settings import Given
 
-    settings = gather(_flags(given), preset=preset, file=config, assignments=set_ or ())
+    asked = Given(_flags(given), preset, config, set_ or ())
+    settings = asked.settings()
     if bool(settings.data.files) == bool(settings.data.by_class):
         what = "both" if settings.data.files else "none"
         raise ConfigError(
@@ -303,7 +305,7 @@ def train_lm(
         )
     read = settings.data.files or (str(settings.data.by_class),)
     run = out or free_folder(name_of(read))
-    with interruptible(run):
+    with interruptible(run), asked.named():
         model = train_run(settings, run, overwrite=overwrite, quiet=quiet)
         finish(model, run, as_json=json)
 
@@ -330,7 +332,21 @@ def _flags(given: Mapping[str, Any]) -> dict[str, Any]:
             raise ConfigError(
                 "train lm: --bptt and --tbptt say the same thing, got both. Give one."
             )
-        flags["bptt"] = flags.pop("tbptt").split(",")
-    if flags.get("clip") in ("none", "null"):
-        flags["clip"] = None
+        flags["bptt"] = _two(flags.pop("tbptt"))
     return flags
+
+
+def _two(steps: str) -> str:
+    """Two numbers of steps, of which one divides the other."""
+    from recurro.tasks.config import steps_of
+
+    try:
+        pair = len(steps_of(steps)) == 2
+    except ValueError:
+        pair = False
+    if not pair:
+        raise ConfigError(
+            "--tbptt: must be two numbers of steps, K1,K2, of which one divides the "
+            f"other, got {steps!r}. Write for instance 20,60."
+        )
+    return steps

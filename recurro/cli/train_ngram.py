@@ -37,7 +37,7 @@ Tokens = Annotated[
         "--tokens",
         metavar="KIND",
         rich_help_panel=TEXT,
-        help="word, char, byte or bpe:N.",
+        help="word, char, byte, or bpe:N (N at least 257).",
     ),
 ]
 Lines = Annotated[
@@ -117,6 +117,7 @@ def train_ngram(
     perplexity counts unknown words as <unk>; perplexity known leaves them out; oov is
     how many there are among the tokens.
     """
+    from recurro.cli.settings import flags_named
     from recurro.cli.show import print_figures, print_json, say, watch
     from recurro.tasks import NGramLanguageModel
 
@@ -135,7 +136,7 @@ def train_ngram(
         out=run,
         overwrite=overwrite,
     )
-    with interruptible(run), watch(quiet=quiet) as watcher:
+    with interruptible(run), flags_named(), watch(quiet=quiet) as watcher:
         model.fit(files, valid or None, reading=watcher.reading)
         if arpa is not None:
             model.to_arpa(arpa)

@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from recurro import cells
-from recurro.errors import ConfigError
+from recurro.errors import SettingError
 
 __all__ = ["WORDS", "cell_named"]
 
@@ -37,7 +37,7 @@ def cell_named(layer: dict[str, Any]) -> dict[str, Any]:
         layer: Settings in which ``model.cell`` may be a word.
 
     Raises:
-        ConfigError: If there is no such word, naming the nearest.
+        SettingError: If there is no such word, naming the nearest.
 
     Example:
         >>> cell_named({"model": {"cell": "gru"}})
@@ -52,7 +52,9 @@ def cell_named(layer: dict[str, Any]) -> dict[str, Any]:
     if kind is None:
         close = get_close_matches(word.lower(), WORDS, n=1)
         hint = f" Did you mean '{close[0]}'?" if close else ""
-        raise ConfigError(
-            f"cell: must be one of {', '.join(WORDS)}, got {word!r}.{hint}"
+        raise SettingError(
+            "ModelSettings",
+            "cell",
+            f"must be one of {', '.join(WORDS)}, got {word!r}.{hint}",
         )
     return {**layer, "model": {**model, "cell": {"name": kind.__name__}}}

@@ -114,7 +114,7 @@ def read_text(
         True
     """
     files = find_files(paths)
-    _check_encoding(encoding)
+    check_encoding(encoding)
     blocks = _decoded(files, encoding, progress)
     if text_filter is not None:
         blocks = text_filter.apply(blocks)
@@ -253,7 +253,7 @@ def cut_text(
         position += len(block)
 
 
-def _check_encoding(encoding: str) -> None:
+def check_encoding(encoding: str) -> None:
     """Refuse an encoding that Python does not know or that is not one of text."""
     try:
         io.TextIOWrapper(io.BytesIO(), encoding=encoding)

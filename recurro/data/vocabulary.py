@@ -168,7 +168,7 @@ def choose_symbols(
         found = f"{len(chosen)} of {len(counts)} (min_count={min_count}"
         found += ")" if max_size is None else f", max_size={max_size})"
     raise VocabularyError(
-        "Tokenizer.fit: the text must hold at least two different symbols to learn "
+        "vocabulary: the text must hold at least two different symbols to learn "
         f"from, got {found}. Give more text, or keep more of its symbols."
     )
 

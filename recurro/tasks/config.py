@@ -16,7 +16,8 @@ from pydantic import Field, field_validator, model_validator
 import recurro
 from recurro import cells
 from recurro.cells import Cell
-from recurro.errors import ArgumentError, ConfigError
+from recurro.data.text import check_encoding
+from recurro.errors import ArgumentError, ConfigError, SettingError
 from recurro.train import Settings, TrainSettings
 
 __all__ = [
@@ -29,9 +30,13 @@ __all__ = [
     "RunSettings",
     "build_cell",
     "cell_tree",
+    "steps_of",
 ]
 
 Tree = dict[str, Any]
+
+BYTES = 256
+"""What byte pairs begin with."""
 
 
 class DataSettings(Settings):
@@ -74,14 +79,61 @@ class DataSettings(Settings):
     max_size: int | None = Field(default=None, ge=2)
     unknown: Literal["error", "replace", "drop"] | None = None
 
+    @field_validator("tokens")
+    @classmethod
+    def _name_symbols(cls, value: str) -> str:
+        """Refuse what is no kind of symbols."""
+        name, _, size = value.partition(":")
+        pairs = name == "bpe" and size.isdecimal() and int(size) > BYTES
+        if not pairs and value not in ("char", "byte", "word"):
+            raise SettingError(
+                cls.__name__,
+                "tokens",
+                f"must be char, byte, word, or bpe:N with N of at least {BYTES + 1}, "
+                f"got {value!r}. Write for instance bpe:2000.",
+            )
+        return value
+
+    @field_validator("encoding")
+    @classmethod
+    def _name_encoding(cls, value: str) -> str:
+        """Refuse an encoding that Python does not know."""
+        try:
+            check_encoding(value)
+        except ArgumentError:
+            raise SettingError(
+                cls.__name__,
+                "encoding",
+                f"must be a text encoding that Python knows, got {value!r}. Use for "
+                "instance utf-8, latin-1 or utf-16.",
+            ) from None
+        return value
+
     @model_validator(mode="after")
     def _agree(self) -> Self:
-        """Refuse a share of lines, which are held out by their hash."""
+        """Refuse what has no meaning for the symbols, or for lines."""
+        if self.tokens == "byte" and self.min_count > 1:
+            raise SettingError(
+                type(self).__name__,
+                "min_count",
+                f"must be left out with bytes, of which there are always {BYTES}, got "
+                f"{self.min_count}.",
+            )
+        fixed = self.tokens not in ("char", "word")
+        for key, value in (("max_size", self.max_size), ("unknown", self.unknown)):
+            if fixed and value is not None:
+                raise SettingError(
+                    type(self).__name__,
+                    key,
+                    f"must be left out with tokens {self.tokens}, which know every "
+                    f"text, got {value!r}.",
+                )
         if self.lines and self.held_out != type(self).model_fields["held_out"].default:
-            raise ConfigError(
-                f"{type(self).__name__}: 'held_out' must be left out with lines, which "
-                f"are held out by their hash, got {self.held_out}. Give a validation "
-                "text to choose the lines yourself."
+            raise SettingError(
+                type(self).__name__,
+                "held_out",
+                f"must be left out with lines, which are held out by their hash, got "
+                f"{self.held_out}. Give a validation text to choose them yourself.",
             )
         return self
 
@@ -136,7 +188,9 @@ class ModelSettings(Settings):
     @field_validator("cell", mode="before")
     @classmethod
     def _name_alone(cls, value: object) -> object:
-        """Take ``GRU`` for ``{name: GRU}``."""
+        """Take ``GRU`` for ``{name: GRU}``; settings without a name are the LSTM's."""
+        if isinstance(value, Mapping):
+            return {"name": "LSTM", **value}
         return {"name": value} if isinstance(value, str) else value
 
 
@@ -156,21 +210,52 @@ class LanguageTraining(TrainSettings):
 
     @model_validator(mode="before")
     @classmethod
-    def _read_bptt(cls, values: dict[str, Any]) -> dict[str, Any]:
+    def _read_bptt(cls, values: object) -> object:
         """Turn ``bptt`` into the loop's k1 and k2."""
+        if not isinstance(values, dict):
+            return values
         if "k1" in values or "k2" in values:
-            raise ConfigError(
-                f"{cls.__name__}: k1 and k2 must be given as one, got them apart. "
-                "Write bptt: [k1, k2]."
+            raise SettingError(
+                cls.__name__,
+                "k1" if "k1" in values else "k2",
+                "must be given as a part of bptt, got it apart. Write bptt: [k1, k2].",
             )
         bptt = values.get("bptt", 100)
-        pair = bptt if isinstance(bptt, list | tuple) else (bptt, bptt)
-        if len(pair) != 2:
-            raise ConfigError(
-                f"{cls.__name__}: 'bptt' must be a number of steps or a pair (k1, k2), "
-                f"got {bptt!r}. Write for instance 100, or [20, 60]."
-            )
-        return {**values, "k1": pair[0], "k2": pair[1]}
+        try:
+            steps = steps_of(bptt)
+        except ValueError:
+            raise SettingError(
+                cls.__name__,
+                "bptt",
+                "must be a number of steps, or two of which one divides the other, "
+                f"got {bptt!r}. Write for instance 100, or 20,60.",
+            ) from None
+        k1, k2 = steps[0], steps[-1]
+        return {**values, "bptt": (k1, k2) if steps[1:] else k1, "k1": k1, "k2": k2}
+
+
+def steps_of(bptt: object) -> list[int]:
+    """One number of steps, or two of which one divides the other.
+
+    Args:
+        bptt: A number, a pair, or either as a text.
+
+    Raises:
+        ValueError: If it is anything else.
+
+    Example:
+        >>> steps_of(100), steps_of("20,60")
+        ([100], [20, 60])
+    """
+    parts = bptt.split(",") if isinstance(bptt, str) else bptt
+    parts = parts if isinstance(parts, list | tuple) else [parts]
+    texts = [str(part).strip() for part in parts]
+    if len(texts) not in (1, 2) or not all(text.isdecimal() for text in texts):
+        raise ValueError("no numbers of steps")
+    steps = [int(text) for text in texts]
+    if min(steps) < 1 or max(steps) % min(steps):
+        raise ValueError("steps that do not fit each other")
+    return steps
 
 
 class RunSettings(Settings):

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from recurro.cells import Cell
 from recurro.data import Tokenizer, read_word2vec
-from recurro.errors import ConfigError, RunError
+from recurro.errors import RunError, SettingError
 from recurro.nn import Recurrent
 from recurro.nn.language import LanguageNetwork, NetworkStepper
 from recurro.tasks.config import ModelSettings
@@ -52,9 +52,11 @@ def build_network(
         ConfigError: If an adaptive softmax is asked for symbols that are no words.
     """
     if settings.adaptive_cutoffs and tokenizer.kind != "word":
-        raise ConfigError(
-            "adaptive_cutoffs: the vocabulary must be sorted by frequency, as that of "
-            f"words is, got tokens={tokenizer.kind!r}. Leave the setting out."
+        raise SettingError(
+            "ModelSettings",
+            "adaptive_cutoffs",
+            "must be left out but for words, whose vocabulary is sorted by frequency, "
+            f"got {settings.adaptive_cutoffs} for tokens {tokenizer.kind!r}.",
         )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -79,6 +81,7 @@ def _build(
         spectral_bound=settings.spectral_bound,
         backend=settings.backend,
     )
+    _check_tied(settings, recurrent)
     return LanguageNetwork(
         size,
         recurrent,
@@ -88,6 +91,24 @@ def _build(
         dropout=settings.dropout,
         adaptive_cutoffs=settings.adaptive_cutoffs,
     )
+
+
+def _check_tied(settings: ModelSettings, recurrent: Recurrent) -> None:
+    """Refuse to share the embedding's weights with an output layer of other shape."""
+    width = settings.deep_output or recurrent.output_size
+    if settings.tied and settings.adaptive_cutoffs:
+        raise SettingError(
+            "ModelSettings",
+            "tied",
+            "must be left out with adaptive_cutoffs, got both. Leave one of them out.",
+        )
+    if settings.tied and width != recurrent.input_size:
+        raise SettingError(
+            "ModelSettings",
+            "tied",
+            f"must come with an embedding as wide as the last layer, got widths of "
+            f"{recurrent.input_size} and {width}. Set embedding_size={width}.",
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,10 +136,11 @@ class Vectors:
         matrix, found = read_word2vec(settings.vectors, tokenizer.symbols)
         width = settings.embedding_size or settings.hidden_size
         if matrix.shape[1] != width:
-            raise ConfigError(
-                f"vectors: '{settings.vectors}' must have vectors as wide as the "
-                f"embedding, {width}, got {matrix.shape[1]}. Set embedding_size="
-                f"{matrix.shape[1]}."
+            raise SettingError(
+                "ModelSettings",
+                "vectors",
+                f"must be as wide as the embedding, {width}, got vectors of width "
+                f"{matrix.shape[1]}. Set embedding_size={matrix.shape[1]}.",
             )
         return Vectors(matrix, found)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from recurro.train.devices import current_shard, sum_over_ranks
+from recurro.train.devices import check_device, current_shard, sum_over_ranks
 from recurro.train.folder import RunFolder
 from recurro.train.history import History
 from recurro.train.loop import train
@@ -16,6 +16,7 @@ __all__ = [
     "RunFolder",
     "Settings",
     "TrainSettings",
+    "check_device",
     "current_shard",
     "sum_over_ranks",
     "tbptt",

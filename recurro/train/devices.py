@@ -12,11 +12,11 @@ import torch
 from torch import Tensor, nn
 from torch import distributed as dist
 
-from recurro.errors import ConfigError
+from recurro.errors import SettingError
 from recurro.train.settings import TrainSettings
 from recurro.types import Shard
 
-__all__ = ["Devices", "current_shard", "sum_over_ranks"]
+__all__ = ["Devices", "check_device", "current_shard", "sum_over_ranks"]
 
 T = TypeVar("T")
 
@@ -50,6 +50,42 @@ def sum_over_ranks(*values: float) -> tuple[float, ...]:
     return tuple(float(sum(column)) for column in zip(*parts, strict=True))
 
 
+def check_device(settings: TrainSettings) -> None:
+    """Refuse a device that this machine lacks, before anything is made for the run.
+
+    Raises:
+        SettingError: If it lacks the device that the settings name.
+
+    Example:
+        >>> check_device(TrainSettings(device="cpu"))
+    """
+    local = _processes_here()
+    kind, _, index = settings.device.partition(":")
+    if index and current_shard().world > 1:
+        raise SettingError(
+            "TrainSettings",
+            "device",
+            f"must name no number under torchrun, got '{settings.device}'. Use cuda: "
+            "each process takes its own GPU.",
+        )
+    there = torch.cuda.device_count()
+    wants = kind == "cuda" or (kind == "auto" and there > 0)
+    if wants and there < max(local, int(index or 0) + 1):
+        many = f" for {local} processes" if local > 1 else ""
+        raise SettingError(
+            "TrainSettings",
+            "device",
+            f"must be on this machine, got '{settings.device}'{many}, with "
+            f"{there or 'no'} GPU{'s' * (there > 1)} here. Use cpu"
+            f"{' or fewer processes' if local > 1 else ' or auto'}.",
+        )
+
+
+def _processes_here() -> int:
+    """How many processes of this run are on this machine."""
+    return int(os.environ["LOCAL_WORLD_SIZE"]) if current_shard().world > 1 else 1
+
+
 class Devices:
     """This process's device and precision, and its sums with the other processes.
 
@@ -62,29 +98,16 @@ class Devices:
         """Start Fabric; under torchrun this joins the other processes.
 
         Raises:
-            ConfigError: If the machine lacks the device that the settings name.
+            SettingError: If the machine lacks the device that the settings name.
         """
         from lightning_fabric import Fabric
 
+        check_device(settings)
         self.shard = current_shard()
-        world, local = self.shard.world, 1
-        if world > 1:
-            local = int(os.environ["LOCAL_WORLD_SIZE"])
+        world, local = self.shard.world, _processes_here()
         kind, _, index = settings.device.partition(":")
         if kind == "auto":
             kind = "cuda" if torch.cuda.is_available() else "cpu"
-        if index and world > 1:
-            raise ConfigError(
-                f"TrainSettings: 'device' must name no number under torchrun, got "
-                f"'{settings.device}'. Use cuda: each process takes its own GPU."
-            )
-        there = torch.cuda.device_count() if kind == "cuda" else local
-        if there < max(local, int(index or 0) + 1):
-            raise ConfigError(
-                f"TrainSettings: 'device' must be on this machine, got "
-                f"'{settings.device}' for {local} processes, with {there} GPUs here. "
-                "Use cpu or auto, or fewer processes."
-            )
         # Fabric announces precision and ranks on its logger; the run's output is ours.
         logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
         self._fabric = Fabric(

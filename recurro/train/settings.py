@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from difflib import get_close_matches
 from typing import Any, Literal, Self, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
-from recurro.errors import ConfigError
+from recurro.errors import SettingError
 
 __all__ = ["Settings", "TrainSettings"]
 
@@ -18,15 +26,15 @@ class Settings(BaseModel):
     """A frozen set of named values that refuses what it does not know.
 
     Raises:
-        ConfigError: If a key is unknown (the nearest known one is named), or if a value
-            is of the wrong kind or out of its range.
+        SettingError: If a key is unknown (the nearest known one is named), or if a
+            value is of the wrong kind or out of its range.
 
     Example:
         >>> class Size(Settings):
         ...     hidden_size: int = 128
         >>> Size(hidden_sise=64)
         Traceback (most recent call last):
-        recurro.errors.ConfigError: Size: 'hidden_sise' is no key. Did you mean \
+        recurro.errors.SettingError: Size: 'hidden_sise' is no key. Did you mean \
 'hidden_size'?
     """
 
@@ -37,22 +45,60 @@ class Settings(BaseModel):
         try:
             super().__init__(**values)
         except ValidationError as error:
-            raise ConfigError(_sentence(type(self), error)) from None
+            raise _refusal(type(self), error) from None
 
 
-def _sentence(owner: type[BaseModel], error: ValidationError) -> str:
+def _refusal(owner: type[BaseModel], error: ValidationError) -> SettingError:
     """The first fault of ``error`` in the project's form."""
     fault = error.errors()[0]
-    where = ".".join(str(part) for part in fault["loc"])
+    context = fault.get("ctx", {})
+    if isinstance(inner := context.get("error"), SettingError):
+        return inner  # raised by our own validators
+    key = str(fault["loc"][0])
     if fault["type"] == "extra_forbidden":
-        near = get_close_matches(str(fault["loc"][-1]), owner.model_fields, n=1)
-        known = f"Known: {', '.join(sorted(owner.model_fields))}."
-        advice = f"Did you mean '{near[0]}'?" if near else known
-        return f"{owner.__name__}: '{where}' is no key. {advice}"
-    if fault["type"] == "value_error":  # raised by our own validators: a full sentence
-        return fault["msg"].removeprefix("Value error, ")
-    message = fault["msg"][0].lower() + fault["msg"][1:].replace("Input", "input")
-    return f"{owner.__name__}: '{where}': {message}, got {fault['input']!r}."
+        return SettingError(owner.__name__, key, f"is no key. {_advice(owner, key)}")
+    must = _MUST.get(fault["type"], "").format(**context)
+    must = must or fault["msg"].replace("Input should be", "must be")
+    came = fault["input"]
+    known = re.findall("'(.*?)'", context.get("expected", ""))
+    near = get_close_matches(str(came), known, n=1, cutoff=0.7)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    return SettingError(owner.__name__, key, f"{must}, got {came!r}.{hint}")
+
+
+def _advice(owner: type[BaseModel], key: str) -> str:
+    """What may have been meant by a key that is none."""
+    own = owner.model_fields
+    inner = {
+        name: f"{section}.{name}"
+        for section, field in own.items()
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Settings)
+        for name in field.annotation.model_fields
+    }
+    for names in ({name: name for name in own}, inner):
+        if near := get_close_matches(key, names, n=1, cutoff=0.7):
+            return f"Did you mean '{names[near[0]]}'?"
+    return f"Known: {', '.join(sorted(own))}."
+
+
+_MUST = {
+    "greater_than": "must be above {gt:g}",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than": "must be below {lt:g}",
+    "less_than_equal": "must be at most {le}",
+    "literal_error": "must be {expected}",
+    "finite_number": "must be finite",
+    "string_type": "must be a word",
+    "model_type": "must be a section of settings",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "float_parsing": "must be a number",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+}
+"""What must hold, by pydantic's name for a fault."""
 
 
 class TrainSettings(Settings):
@@ -106,8 +152,8 @@ class TrainSettings(Settings):
         0.002
         >>> TrainSettings(clip="never")
         Traceback (most recent call last):
-        recurro.errors.ConfigError: TrainSettings: 'clip' must be a number above 0, \
-'auto' or None, got 'never'. Leave it out for 1.0.
+        recurro.errors.SettingError: TrainSettings: 'clip' must be a number above 0, \
+auto or none, got 'never'. Leave it out for 1.0.
     """
 
     epochs: int = Field(10, ge=1)
@@ -139,25 +185,44 @@ class TrainSettings(Settings):
     log_every: int = Field(50, ge=1)
     seed: int = Field(0, ge=0)
     precision: Literal["32", "bf16"] = "32"
-    device: str = Field("auto", pattern=r"^(auto|cpu|cuda|cuda:\d+)$")
+    device: str = "auto"
 
     @model_validator(mode="before")
     @classmethod
-    def _read_clip(cls, values: dict[str, Any]) -> dict[str, Any]:
+    def _read_clip(cls, values: object) -> object:
         """Turn words and numbers in text, as a command line gives them, into values."""
+        if not isinstance(values, dict):
+            return values
         clip = values.get("clip", 1.0)
-        if clip is None or clip == "auto":
+        if clip in (None, "none"):
+            return {**values, "clip": None}
+        if clip == "auto":
             return values
         try:
             number = 0.0 if isinstance(clip, bool) else float(clip)
         except (TypeError, ValueError):
             number = 0.0
         if not 0.0 < number < float("inf"):
-            raise ConfigError(
-                f"{cls.__name__}: 'clip' must be a number above 0, 'auto' or None, "
-                f"got {clip!r}. Leave it out for 1.0."
+            raise SettingError(
+                cls.__name__,
+                "clip",
+                f"must be a number above 0, auto or none, got {clip!r}. Leave it out "
+                "for 1.0.",
             )
         return {**values, "clip": number}
+
+    @field_validator("device")
+    @classmethod
+    def _name_a_device(cls, value: str) -> str:
+        """Refuse what is the name of no device."""
+        if not re.fullmatch(r"auto|cpu|cuda|cuda:\d+", value):
+            raise SettingError(
+                cls.__name__,
+                "device",
+                f"must be auto, cpu, cuda, or cuda:N for the GPU of number N, got "
+                f"{value!r}.",
+            )
+        return value
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
@@ -166,31 +231,36 @@ class TrainSettings(Settings):
         rules = [
             (
                 self.momentum > 0 and self.optimizer not in momentum,
-                f"'momentum' must be 0 for {self.optimizer}, got {self.momentum}. "
+                "momentum",
+                f"must be 0 for {self.optimizer}, got {self.momentum}. "
                 "Use sgd, rmsprop or asgd.",
             ),
             (
                 self.nesterov
                 and (self.momentum == 0 or self.optimizer not in {"sgd", "asgd"}),
-                "'nesterov' must come with sgd or asgd and a momentum above 0, got "
+                "nesterov",
+                "must come with sgd or asgd and a momentum above 0, got "
                 f"{self.optimizer} and {self.momentum}. Set both or leave it out.",
             ),
             (
                 self.weight_decay > 0 and self.optimizer == "rprop",
-                "'weight_decay' must be 0 for rprop, which reads only the gradient's "
+                "weight_decay",
+                "must be 0 for rprop, which reads only the gradient's "
                 f"sign, got {self.weight_decay}. Leave it out.",
             ),
             (
                 not all(0 <= beta < 1 for beta in self.betas),
-                f"'betas' must lie in [0, 1), got {self.betas}. Use (0.9, 0.999).",
+                "betas",
+                f"must lie in [0, 1), got {self.betas}. Use (0.9, 0.999).",
             ),
             (
                 max(self.k1, self.k2) % min(self.k1, self.k2) != 0,
-                f"'k2' must be a multiple or a divisor of k1, got k1={self.k1} and "
+                "k2",
+                f"must be a multiple or a divisor of k1, got k1={self.k1} and "
                 f"k2={self.k2}. Make them equal for plain truncation.",
             ),
         ]
-        for broken, sentence in rules:
+        for broken, key, fault in rules:
             if broken:
-                raise ConfigError(f"{type(self).__name__}: {sentence}")
+                raise SettingError(type(self).__name__, key, fault)
         return self

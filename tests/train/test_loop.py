@@ -25,7 +25,9 @@ def weights(task):
     return torch.cat([p.detach().reshape(-1) for p in task.network.parameters()])
 
 
-def by_hand(task, *, epochs=2, rate=0.5, clip=None, every=1, length_scale=None):
+def by_hand(
+    task, *, epochs=2, rate=0.5, clip=None, mode="norm", every=1, length_scale=None
+):
     """The loop that anyone would write in PyTorch."""
     optimizer = torch.optim.SGD(task.network.parameters(), lr=rate)
     state = None
@@ -39,7 +41,9 @@ def by_hand(task, *, epochs=2, rate=0.5, clip=None, every=1, length_scale=None):
                 total, items, steps = total + loss, items + count, len(batch.inputs)
             optimizer.zero_grad()
             (total / items).backward()
-            if clip is not None:
+            if clip is not None and mode == "element":
+                nn.utils.clip_grad_value_(task.network.parameters(), clip)
+            elif clip is not None:
                 nn.utils.clip_grad_norm_(task.network.parameters(), clip)
             if length_scale:
                 optimizer.param_groups[0]["lr"] = rate * steps / length_scale
@@ -47,11 +51,13 @@ def by_hand(task, *, epochs=2, rate=0.5, clip=None, every=1, length_scale=None):
     return weights(task)
 
 
-@pytest.mark.parametrize("clip", [None, 0.1])
-def test_it_does_what_a_loop_by_hand_does(clip):
+@pytest.mark.parametrize(
+    ("clip", "mode"), [(None, "norm"), (0.1, "norm"), (0.01, "element")]
+)
+def test_it_does_what_a_loop_by_hand_does(clip, mode):
     task = ToyTask()
-    history = train(task, changed(clip=clip))
-    expected = by_hand(ToyTask(), clip=clip)
+    history = train(task, changed(clip=clip, clip_mode=mode))
+    expected = by_hand(ToyTask(), clip=clip, mode=mode)
     torch.testing.assert_close(weights(task), expected, rtol=1e-5, atol=1e-6)
     assert (history.steps, history.epochs, history.stopped_by) == (40, 2, "epochs")
     assert history.items == 2 * 4 * 199
