@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 from recurro.cli.options import Json, Quiet, RunFolder, Threads
 from recurro.cli.running import interruptible, use_threads
 
@@ -16,5 +18,10 @@ def resume(
     use_threads(threads)
     from recurro.cli.language import finish, resume_run
 
+    finished = (run / "baselines.json").exists()  # the last thing that a run writes
     with interruptible(run):
-        finish(resume_run(run, quiet=quiet), run, as_json=json)
+        model = resume_run(run, quiet=quiet)
+        if finished:
+            note = f"{run}: was finished already; nothing was left to train."
+            warnings.warn(note, stacklevel=2)
+        finish(model, run, as_json=json)

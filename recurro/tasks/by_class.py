@@ -36,7 +36,7 @@ from recurro.tasks.runs import (
     read_run,
 )
 from recurro.tasks.speak import Speaker, Voice
-from recurro.train import Progress, RunFolder, train
+from recurro.train import Progress, RunFolder, check_device, train
 
 __all__ = ["ClassLanguageModel"]
 
@@ -115,14 +115,16 @@ class ClassLanguageModel(Speaker, ClassifierMixin, BaseEstimator):
             RunError: If the run folder holds another run or cannot be written.
         """
         settings = self.settings
+        check_device(settings.train)
         record = settings.data.model_copy(update={"by_class": source})
         settings = settings.model_copy(update={"data": record})
         data = self._read(items, np.asarray(labels), text_filter(settings.data))
         self.classes_ = np.array(data.classes)
         counts = np.bincount(data.labels, minlength=len(self.classes_))
         self.log_prior_ = np.log(counts / counts.sum())
-        out = self._prototype.out
-        with draft_folder(None if out is None else Path(out)) as draft:
+        out = None if self._prototype.out is None else Path(self._prototype.out)
+        overwrite = self._prototype.overwrite
+        with draft_folder(out, overwrite=overwrite) as draft:
             tokenizer, *both = labelled_corpora(data, settings.data, draft)
             parts = both[0], both[1]
             network = self._network(settings, tokenizer)
@@ -134,11 +136,11 @@ class ClassLanguageModel(Speaker, ClassifierMixin, BaseEstimator):
             self.run_ = None
             if out is not None and draft is not None:
                 self.run_ = begin_run(
-                    Path(out),
+                    out,
                     draft,
                     settings,
                     tokenizer,
-                    overwrite=self._prototype.overwrite,
+                    overwrite=overwrite,
                     classes=dict(zip(data.classes, counts.tolist(), strict=True)),
                 )
         return self._train(network, tokenizer, settings, parts, progress)

@@ -44,7 +44,7 @@ from recurro.tasks.language_task import (
 from recurro.tasks.network import Vectors, build_network, load_weights, stepper
 from recurro.tasks.runs import begin_run, checked_state, draft_folder, read_run
 from recurro.tasks.speak import Speaker, Voice
-from recurro.train import Progress, RunFolder, train
+from recurro.train import Progress, RunFolder, check_device, train
 
 __all__ = ["LanguageModel"]
 
@@ -202,7 +202,8 @@ class LanguageModel(Speaker, BaseEstimator):
         """
         settings, out = self.settings, None if self.out is None else Path(self.out)
         settings = settings.with_files(paths_of(text), paths_of(valid))
-        with draft_folder(out) as draft:
+        check_device(settings.train)
+        with draft_folder(out, overwrite=self.overwrite) as draft:
             corpora = build_corpora(text, valid, settings.data, draft, reading)
             network = self._network(settings, corpora.tokenizer)
             vectors = Vectors.read(settings.model, corpora.tokenizer)
@@ -302,7 +303,7 @@ class LanguageModel(Speaker, BaseEstimator):
             RunError: If it holds another run, or cannot be written.
         """
         network = self._fitted()
-        with draft_folder(Path(path)) as draft:
+        with draft_folder(Path(path), overwrite=overwrite) as draft:
             assert draft is not None
             run = begin_run(
                 Path(path), draft, self.settings, self.tokenizer_, overwrite=overwrite

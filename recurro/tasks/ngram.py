@@ -25,6 +25,7 @@ from recurro.tasks.language_task import line_sums, sum_by_line
 from recurro.tasks.network import without_unknown
 from recurro.tasks.runs import begin_run, draft_folder, read_run
 from recurro.tasks.speak import Speaker, Voice
+from recurro.train import RunFolder
 
 __all__ = ["NGramLanguageModel"]
 
@@ -126,6 +127,8 @@ class NGramLanguageModel(Speaker, BaseEstimator):
         """
         settings = self.settings.with_files(paths_of(text), paths_of(valid))
         out = None if self.out is None else Path(self.out)
+        if out is not None:
+            RunFolder.check_free(out, overwrite=self.overwrite)
         corpora = build_corpora(text, valid, settings.data, None, reading)
         tokenizer, train = corpora.tokenizer, corpora.train
         model = NGramModel(tokenizer.size, settings.order, boundary=tokenizer.eos_id)
@@ -133,7 +136,7 @@ class NGramLanguageModel(Speaker, BaseEstimator):
         self.figures_ = self._figures(corpora.valid.ids)
         self.run_ = None
         if out is not None:
-            with draft_folder(out) as draft:
+            with draft_folder(out, overwrite=self.overwrite) as draft:
                 assert draft is not None
                 self.run_ = begin_run(
                     out, draft, settings, tokenizer, overwrite=self.overwrite

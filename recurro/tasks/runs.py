@@ -30,7 +30,7 @@ CLASSES = "classes.json"
 
 
 @contextmanager
-def draft_folder(out: Path | None) -> Iterator[Path | None]:
+def draft_folder(out: Path | None, *, overwrite: bool = False) -> Iterator[Path | None]:
     """A place beside a run folder for what is made before the folder is touched.
 
     So an error in the data leaves no half-made run, and ``overwrite`` deletes nothing
@@ -38,10 +38,15 @@ def draft_folder(out: Path | None) -> Iterator[Path | None]:
 
     Args:
         out: The run folder to be, or ``None``, which needs no place.
+        overwrite: Whether a run that is there may be deleted, in the end.
+
+    Raises:
+        RunError: If the folder holds another run, or cannot be written.
     """
     if out is None:
         yield None
         return
+    RunFolder.check_free(out, overwrite=overwrite)
     made = not out.parent.exists()
     try:
         out.parent.mkdir(parents=True, exist_ok=True)

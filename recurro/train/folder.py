@@ -27,6 +27,7 @@ import platform
 import shutil
 import sys
 import time
+import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -155,6 +156,18 @@ class RunFolder:
                 )
         return folder
 
+    @classmethod
+    def check_free(cls, path: str | Path, *, overwrite: bool = False) -> None:
+        """Refuse a place where ``create`` would fail; nothing is touched.
+
+        Raises:
+            RunError: If there is a file, a folder with files that are no run's, or
+                another run and ``overwrite`` is not set.
+        """
+        folder = cls(Path(path), writes=current_shard().rank == 0)
+        if folder.writes:
+            folder._check_free(overwrite)
+
     @property
     def trained(self) -> bool:
         """Whether there is a checkpoint to go on from."""
@@ -216,6 +229,10 @@ class RunFolder:
         """Replace ``model.safetensors`` by these weights."""
         if self.writes:
             self._write("model.safetensors", pack_weights(weights))
+            manifest = self._manifest()
+            if "model.safetensors" not in manifest["files"]:
+                manifest["files"]["model.safetensors"] = None
+                self._write("run.json", _json(manifest))
 
     def read_weights(self) -> dict[str, Tensor]:
         """The weights of ``model.safetensors``, on the CPU.
@@ -224,7 +241,13 @@ class RunFolder:
             RunError: If there are none yet, or if the file was damaged or changed.
         """
         path = self.path / "model.safetensors"
-        if not path.exists():
+        gone = not path.exists()
+        if gone and "model.safetensors" in self._manifest()["files"]:
+            raise RunError(
+                f"{path}: must hold the weights that the run wrote, got no such file. "
+                "Put it back from a copy, or train anew in another folder."
+            )
+        if gone:
             raise RunError(
                 f"{self.path}: must hold model.safetensors, got a run that was stopped "
                 "before its first weights. Go on with it: recurro resume "
@@ -253,7 +276,8 @@ class RunFolder:
         if not self.trained:
             raise RunError(
                 f"{self.path}: must hold a checkpoint, got a run that was stopped "
-                "while it was set up. Train it anew with overwrite."
+                "while it was set up. Train it anew with --overwrite (in Python, "
+                "overwrite=True)."
             )
         saved = unpack(self._read("state/checkpoint.safetensors"), str(path))
         self._metrics_length = saved["metrics"]
@@ -269,6 +293,7 @@ class RunFolder:
         """After ``load``: cut off what was written since that checkpoint."""
         if self.writes:
             metrics = self.path / "metrics.jsonl"
+            self._warn_of_strange_lines(metrics)
             with self._guard(metrics):
                 os.truncate(metrics, self._metrics_length)
                 drafts = [*self.path.glob(".*.tmp"), *self._state.glob(".*.tmp")]
@@ -287,9 +312,31 @@ class RunFolder:
                 file.write(json.dumps(finite) + "\n")
 
     def read_metrics(self) -> list[dict[str, Any]]:
-        """The lines of ``metrics.jsonl``; one cut short by a kill is left out."""
+        """The lines of ``metrics.jsonl``; one cut short by a kill is left out.
+
+        Raises:
+            RunError: If a line is no measurement.
+        """
         *lines, _ = self._read("metrics.jsonl").split(b"\n")
-        return [json.loads(line) for line in lines]
+        records = [_measurement(line) for line in lines]
+        if None in records:
+            raise RunError(
+                f"{self.path / 'metrics.jsonl'}: line {records.index(None) + 1} must "
+                "be a measurement, got something else. Take the line out, or put the "
+                "file back from a copy."
+            )
+        return [record for record in records if record is not None]
+
+    def _warn_of_strange_lines(self, metrics: Path) -> None:
+        """Say so if what rewinding cuts off was not written by the run."""
+        tail = self._read("metrics.jsonl")[self._metrics_length :]
+        *lines, cut = tail.split(b"\n")  # a kill may have cut the last one short
+        if (cut and cut[:1] != b"{") or None in map(_measurement, lines):
+            warnings.warn(
+                f"{metrics}: lines after the last checkpoint are no measurements of "
+                "this run and are cut off.",
+                stacklevel=2,
+            )
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
@@ -346,26 +393,48 @@ class RunFolder:
                 "the folder that training printed."
             )
         manifest = self.read_json("run.json")
-        files = manifest.get("files") if isinstance(manifest, dict) else None
-        if not isinstance(files, dict) or any(Path(f).name != f for f in files):
-            raise RunError(
-                f"{self.path / 'run.json'}: must list the run's files, got something "
-                "else. Put it back from a copy."
-            )
-        if manifest.get("format") != FORMAT:
+        manifest = manifest if isinstance(manifest, dict) else {}
+        if manifest.get("format", FORMAT) != FORMAT:
             raise RunError(
                 f"{self.path}: must be of format {FORMAT}, got "
                 f"{manifest.get('format')}. Upgrade recurro to the version that wrote "
                 "it."
             )
+        files = manifest.get("files")
+        if not isinstance(files, dict) or any(Path(f).name != f for f in files):
+            raise RunError(
+                f"{self.path / 'run.json'}: must list the run's files, got something "
+                "else. Put it back from a copy."
+            )
         return manifest
 
     def _clear(self, overwrite: bool) -> None:
+        self.check_free(self.path, overwrite=overwrite)
         with self._guard(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
-            for draft in self.path.glob(".run.json.*.tmp"):  # of a run killed at once
+            for draft in self._drafts_of_manifest():
                 draft.unlink()
-            there = sorted(item.name for item in self.path.iterdir())
+        if (self.path / "run.json").exists():
+            with self.held():
+                self._delete_run()
+
+    def _drafts_of_manifest(self) -> list[Path]:
+        """What a run leaves that was killed at once."""
+        return [*self.path.glob(".run.json.*.tmp")]
+
+    def _check_free(self, overwrite: bool) -> None:
+        if not self.path.exists():
+            return
+        if not self.path.is_dir():
+            raise RunError(
+                f"{self.path}: must be a folder for the run, got a file of that name. "
+                "Name another folder."
+            )
+        with self._guard(self.path):
+            drafts = self._drafts_of_manifest()
+            there = sorted(
+                item.name for item in self.path.iterdir() if item not in drafts
+            )
         if not there:
             return
         if not (self.path / "run.json").exists():
@@ -376,10 +445,9 @@ class RunFolder:
         if not overwrite:
             raise RunError(
                 f"{self.path}: must be new or empty, got the folder of another run. "
-                "Resume that run, name another folder, or allow overwrite."
+                "Resume that run, name another folder, or replace it with --overwrite "
+                "(in Python, overwrite=True)."
             )
-        with self.held():
-            self._delete_run()
 
     def _delete_run(self) -> None:
         """Delete what the run wrote, but for run.json; what else lies there stays."""
@@ -397,6 +465,15 @@ class RunFolder:
 
 def _json(value: Tree) -> bytes:
     return (json.dumps(value, ensure_ascii=False, indent=1) + "\n").encode()
+
+
+def _measurement(line: bytes) -> dict[str, Any] | None:
+    """A line of metrics, or ``None`` if it is anything else."""
+    with contextlib.suppress(ValueError):
+        record = json.loads(line)
+        if isinstance(record, dict) and "kind" in record:
+            return record
+    return None
 
 
 def _environment() -> dict[str, Any]:

@@ -118,7 +118,13 @@ def test_a_run_that_is_half_there(copy, name):
 
 def test_a_run_without_weights_or_checkpoint(copy):
     (copy / "model.safetensors").unlink()
-    assert f"recurro resume {copy}" in complaint("generate", copy)
+    before = snapshot(copy)
+    for verb in ("generate", "resume"):  # its best weights are nowhere else
+        assert complaint(verb, copy) == (
+            f"{copy}/model.safetensors: must hold the weights that the run wrote, got "
+            "no such file. Put it back from a copy, or train anew in another folder."
+        )
+    assert {**snapshot(copy), copy / ".lock": b""} == {**before, copy / ".lock": b""}
     shutil.rmtree(copy / "state")
     assert "must hold what the run learns from to be resumed" in complaint(
         "resume", copy

@@ -97,8 +97,27 @@ def test_a_folder_of_other_things_is_never_written_into(tmp_path, overwrite):
 
 def test_a_file_is_no_folder(tmp_path):
     (tmp_path / "run").write_text("")
-    with pytest.raises(RunError, match="must be writable, got 'file exists'"):
+    with pytest.raises(RunError, match="must be a folder for the run, got a file"):
         RunFolder.create(tmp_path / "run")
+
+
+def test_whether_a_place_is_free_is_seen_without_touching_it(tmp_path, trained):
+    RunFolder.check_free(tmp_path / "deep" / "run")
+    assert not (tmp_path / "deep").exists()
+    (tmp_path / "file").write_text("")
+    before = snapshot(trained.path)
+    RunFolder.check_free(trained.path, overwrite=True)
+    for path in (trained.path, tmp_path / "file", tmp_path):
+        with pytest.raises(RunError):
+            RunFolder.check_free(path)
+    assert snapshot(trained.path) == before
+
+
+def test_a_run_killed_at_its_first_write_leaves_a_free_place(tmp_path):
+    (tmp_path / ".run.json.77.tmp").write_text("{")
+    RunFolder.check_free(tmp_path)
+    RunFolder.create(tmp_path)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["env.json", "run.json"]
 
 
 @pytest.mark.parametrize("path", ["nowhere", "."])
@@ -152,6 +171,12 @@ def test_a_run_stopped_before_its_first_weights_says_resume(tmp_path):
         folder.read_weights()
 
 
+def test_weights_that_went_away_are_not_promised_by_resuming(trained):
+    (trained.path / "model.safetensors").unlink()
+    with pytest.raises(RunError, match=r"got no such file\. Put it back from a copy"):
+        trained.read_weights()
+
+
 def test_a_run_stopped_while_set_up_says_train_anew(tmp_path):
     folder = RunFolder.create(tmp_path / "run")
     with pytest.raises(RunError, match=r"while it was set up\. Train it anew"):
@@ -181,6 +206,20 @@ def test_a_line_cut_short_by_a_kill_is_not_read(trained):
     with (trained.path / "metrics.jsonl").open("a") as file:
         file.write('{"kind": "tra')
     assert trained.read_metrics() == lines
+
+
+def test_strange_lines_are_seen(trained):
+    metrics = trained.path / "metrics.jsonl"
+    whole = metrics.read_bytes()
+    trained.load()
+    for strange in (b"junk", b"junk\n", b'{"kind": "train"}\n[1]\n', b"\0\0\n"):
+        metrics.write_bytes(whole + strange)
+        with pytest.warns(UserWarning, match="no measurements of this run and are cut"):
+            trained.rewind()
+        assert metrics.read_bytes() == whole
+    metrics.write_bytes(b"junk\n" + whole)
+    with pytest.raises(RunError, match=r"metrics\.jsonl: line 1 must be a measurement"):
+        trained.read_metrics()
 
 
 def test_a_run_in_training_cannot_be_trained_or_overwritten(trained):
