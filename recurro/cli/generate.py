@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import sys
-from collections.abc import Iterator
-from typing import Annotated
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from recurro.cli.options import RunFolder, Threads
+from recurro.cli.options import RUN, RunFolder, Threads
 from recurro.cli.running import use_threads
+from recurro.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from recurro.cli.language import Model
 
 Prompt = Annotated[
     str,
@@ -58,6 +63,12 @@ Stream = Annotated[
         "--stream", metavar=" ", help="Print each symbol as soon as it is drawn."
     ),
 ]
+Json = Annotated[
+    bool,
+    typer.Option(
+        "--json", metavar=" ", help="Print the texts as JSON.", rich_help_panel=RUN
+    ),
+]
 
 
 def generate(
@@ -73,15 +84,20 @@ def generate(
     label: Label = None,
     stream: Stream = False,
     threads: Threads = None,
+    json: Json = False,
 ) -> None:
     """Write text as the training text might go on.
 
     A run of lines writes one item, up to its end; --number writes several.
     """
+    _check_flags(locals())
     use_threads(threads)
     from recurro.cli.language import open_run
+    from recurro.cli.show import print_json
 
     model = open_run(run)
+    _check_class(model, label)
+    texts = []
     for index in range(number):
         pieces = model.stream(
             prompt,
@@ -93,7 +109,60 @@ def generate(
             beam_size=beam,
             seed=None if seed is None else seed + index,
         )
-        _write(pieces, stream)
+        if json:
+            texts.append({"text": "".join(pieces)})
+        else:
+            _write(pieces, stream)
+    if json:
+        print_json(texts)
+
+
+def _check_flags(given: Mapping[str, Any]) -> None:
+    """Refuse flags that are out of range, or that another one leaves without effect."""
+    temperature, top_p = given["temperature"], given["top_p"]
+    sound = {
+        "length": (given["length"] >= 1, "at least 1"),
+        "temperature": (0 <= temperature < math.inf, "a finite number of at least 0"),
+        "top_k": (given["top_k"] is None or given["top_k"] >= 1, "at least 1"),
+        "top_p": (top_p is None or 0 < top_p <= 1, "above 0 and at most 1"),
+        "beam": (given["beam"] is None or given["beam"] >= 1, "at least 1"),
+    }
+    for name, (holds, bound) in sound.items():
+        if not holds:
+            raise ArgumentError(
+                f"--{name.replace('_', '-')}: must be {bound}, got {given[name]}. See "
+                "'recurro generate --help'."
+            )
+    usual = {"temperature": 1, "top_k": None, "top_p": None, "number": 1}
+    drawing = [name for name, value in usual.items() if given[name] != value]
+    if given["beam"] is not None and (drawing or given["stream"]):
+        other = [*drawing, "stream"][0].replace("_", "-")
+        raise ArgumentError(
+            f"--beam: searches for one whole text and draws nothing, got --{other} too."
+            " Leave one of them out."
+        )
+    if given["stream"] and given["json"]:
+        raise ArgumentError(
+            "--stream: must be left out with --json, which prints whole texts, got "
+            "both. Leave one of them out."
+        )
+
+
+def _check_class(model: Model, label: str | None) -> None:
+    """Refuse a run by class without --class, and any other run with it."""
+    from recurro.tasks import ClassLanguageModel
+
+    classes = model.classes_.tolist() if isinstance(model, ClassLanguageModel) else []
+    if classes and label not in classes:
+        raise ArgumentError(
+            f"--class: must be one of {', '.join(classes)}, got "
+            f"{'none' if label is None else repr(label)}. Name the class to write."
+        )
+    if label is not None and not classes:
+        raise ArgumentError(
+            f"--class: is for a run by class, got {label!r} for another run. Leave it "
+            "out."
+        )
 
 
 def _write(pieces: Iterator[str], stream: bool) -> None:

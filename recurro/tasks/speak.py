@@ -115,10 +115,11 @@ def speak(voice: Voice, prompt: str, length: int, manner: Manner) -> Iterator[st
         ArgumentError: If an argument is out of its range.
         VocabularyError: If the prompt holds symbols outside the vocabulary.
     """
-    if manner.beam_size is not None and manner.top_k is not None:
+    drawing = Manner(beam_size=manner.beam_size, seed=manner.seed)
+    if manner.beam_size is not None and manner != drawing:
         raise ArgumentError(
-            "generate: a beam search draws nothing, got beam_size and top_k. Leave one "
-            "of them out."
+            "generate: a beam search draws nothing, got beam_size with temperature, "
+            "top_k or top_p. Leave them out."
         )
     tokenizer, generator = voice.tokenizer, torch.Generator()
     if manner.seed is None:

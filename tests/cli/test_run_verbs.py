@@ -76,23 +76,40 @@ def test_generate_several(run):
     assert out.count("we") >= 3
 
 
+def test_generate_for_programs(run):
+    words = ("generate", run, "-p", "we", "-n", 8, "--seed", 1)
+    texts = json.loads(recurro(*words, "--number", 2, "--json").out)
+    assert [set(row) for row in texts] == [{"text"}, {"text"}]
+    assert texts[0]["text"] + "\n" == recurro(*words).out
+    assert texts[1]["text"] + "\n" == recurro(*words[:-1], 2).out
+
+
 def test_generate_by_class(class_run):
     out = recurro("generate", class_run, "--class", "xy", "--seed", 1, "-t", 0.5).out
     assert set(out.strip()) <= set("xy")
-    assert "must be one of ab, xy, got None" in complaint("generate", class_run)
+    assert complaint("generate", class_run).startswith(
+        "--class: must be one of ab, xy, got none."
+    )
+    assert "ab, xy, got 'z'." in complaint("generate", class_run, "--class", "z")
 
 
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
         (["--prompt", "é€"], "prompt: every symbol must be in the vocabulary, got 'é'"),
-        (["--temperature", -1], "temperature"),
-        (["--length", 0], "length"),
-        (["--top-k", 0], "top_k"),
-        (["--top-p", 2], "top_p"),
-        (["--beam", 0], "beam_size"),
-        (["--beam", 2, "--top-k", 2], "a beam search draws nothing"),
-        (["--class", "x"], "label is for a model by class"),
+        (["--temperature", -1], "--temperature: must be a finite number of at least 0"),
+        (["--temperature", "nan"], "--temperature: must be a finite number"),
+        (["--length", 0], "--length: must be at least 1, got 0"),
+        (["--top-k", 0], "--top-k: must be at least 1, got 0"),
+        (["--top-p", 2], "--top-p: must be above 0 and at most 1, got 2.0"),
+        (["--top-p", 0], "--top-p: must be above 0"),
+        (["--beam", 0], "--beam: must be at least 1, got 0"),
+        (["--beam", 2, "--top-k", 2], "draws nothing, got --top-k too"),
+        (["--beam", 2, "-t", 0.5], "draws nothing, got --temperature too"),
+        (["--beam", 2, "--number", 2], "draws nothing, got --number too"),
+        (["--beam", 2, "--stream"], "draws nothing, got --stream too"),
+        (["--json", "--stream"], "--stream: must be left out with --json"),
+        (["--class", "x"], "--class: is for a run by class, got 'x' for another run"),
     ],
     ids=lambda value: str(value[0]) if isinstance(value, list) else "",
 )
@@ -102,8 +119,10 @@ def test_generate_refuses(run, words, expected):
 
 def test_a_finished_run_is_resumed_without_change(run, folder):
     before = (run / "model.safetensors").read_bytes()
-    out = recurro("resume", run).out
-    assert "network" in out
+    outcome = recurro("resume", run)
+    assert "network" in outcome.out
+    note = f"recurro: note: {run}: was finished already; nothing was left to train."
+    assert note in outcome.err.splitlines()
     assert (run / "model.safetensors").read_bytes() == before
 
 
