@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
+from threading import current_thread, main_thread
 
 import typer
 
@@ -45,13 +47,28 @@ def interruptible(run: Path) -> Iterator[None]:
         run: The run folder, which may not be there yet.
     """
     try:
-        yield
+        with _as_exception():
+            yield
     except KeyboardInterrupt:
         line = "stopped before the run began; there is nothing to resume."
         if (run / "config.yaml").exists():
             line = f"stopped. Go on with: recurro resume {run}"
         print(f"recurro: {line}", file=sys.stderr)  # noqa: T201 (the command's voice)
         raise typer.Exit(STOPPED) from None
+
+
+@contextmanager
+def _as_exception() -> Iterator[None]:
+    """Let Ctrl-C raise KeyboardInterrupt, whatever it does outside."""
+    before = signal.getsignal(signal.SIGINT)
+    heeds = callable(before) and current_thread() is main_thread()
+    if heeds:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        if heeds:
+            signal.signal(signal.SIGINT, before)
 
 
 def use_threads(threads: int | None) -> None:

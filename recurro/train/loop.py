@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import asdict
 from itertools import islice
 from typing import Any
@@ -25,7 +25,7 @@ from torch import Tensor
 from recurro.errors import DataError, RunError
 from recurro.train.checkpoint import pack, unpack
 from recurro.train.clip import Clipper, clip_, gradient_size
-from recurro.train.devices import Devices
+from recurro.train.devices import Devices, current_shard
 from recurro.train.folder import RunFolder
 from recurro.train.history import History, Position
 from recurro.train.interrupts import Interrupts
@@ -106,12 +106,11 @@ def train(
         >>> history.steps, history.best < 0.1
         (50, True)
     """
-    devices = Devices(settings)
-    with (
-        unchanged_randomness(devices.device),
-        folder.held() if folder is not None else nullcontext(),
-        Interrupts(patient=devices.shard.world > 1) as interrupts,
-    ):
+    with Interrupts(patient=current_shard().world > 1) as interrupts, ExitStack() as on:
+        devices = Devices(settings)
+        on.enter_context(unchanged_randomness(devices.device))
+        if folder is not None:
+            on.enter_context(folder.held())
         run = _Run(task, settings, folder, devices, progress, interrupts)
         if resume:
             run.load()
@@ -158,7 +157,8 @@ class _Run:
         if self.folder is not None and self.folder.trained:
             raise RunError(
                 f"{self.folder.path}: must hold no run yet, got one with a checkpoint. "
-                "Resume it, or make the folder anew with overwrite."
+                "Resume it, or make the folder anew with --overwrite (in Python, "
+                "overwrite=True)."
             )
         seed_everything(self.settings.seed + self.devices.shard.rank)
         self.devices.share(self.network)
@@ -497,6 +497,8 @@ class _Run:
         self.average.load_state_dict(state["average"])
         self.clipper.load_state_dict(state["clipper"])
         self.at = Position(**state["position"])
+        if self.settings.keep == "best" and self.at.best is not None:
+            self.folder.read_weights()  # the best so far; without them no need to train
         self.at.per_pass = self.devices.broadcast(self._updates_per_pass())
         self.meter = Meter(**state["meter"])
         rank, device = self.devices.shard.rank, self.devices.device
