@@ -31,7 +31,10 @@ if TYPE_CHECKING:  # the same names, for type checkers and editors
     from recurro.cells import RecurrentDropout as RecurrentDropout
     from recurro.cells import Residual as Residual
     from recurro.cells import Zoneout as Zoneout
+    from recurro.engine import BlockDiagonal as BlockDiagonal
+    from recurro.engine import Diagonal as Diagonal
     from recurro.engine import HiddenClip as HiddenClip
+    from recurro.engine import Sparse as Sparse
     from recurro.errors import RecurroError as RecurroError
     from recurro.nn import Recurrent as Recurrent
     from recurro.nn import accelerate as accelerate
@@ -44,11 +47,13 @@ if TYPE_CHECKING:  # the same names, for type checkers and editors
 __version__ = "0.1.0"
 
 _HOME = {
+    "BlockDiagonal": "recurro.engine",
     "Cell": "recurro.cells",
     "ChoGRU": "recurro.cells",
     "ClassLanguageModel": "recurro.tasks",
     "ComplexDiagonal": "recurro.cells",
     "DeepTransition": "recurro.cells",
+    "Diagonal": "recurro.engine",
     "DiagonalLinear": "recurro.cells",
     "Elman": "recurro.cells",
     "ForgetUpdate": "recurro.cells",
@@ -70,6 +75,7 @@ _HOME = {
     "RecurrentDropout": "recurro.cells",
     "RecurroError": "recurro.errors",
     "Residual": "recurro.cells",
+    "Sparse": "recurro.engine",
     "Zoneout": "recurro.cells",
     "accelerate": "recurro.nn",
     "baseline_table": "recurro.report",

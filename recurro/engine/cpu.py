@@ -23,12 +23,16 @@ from recurro.engine.adjoint import Adjoint, adjoint
 from recurro.engine.build import build, lanes
 from recurro.engine.gradients import Storage, pieces
 from recurro.engine.ir import Program
+from recurro.engine.layout import SparseMatrix, sparse_matrix
+from recurro.engine.lower import lower
 from recurro.engine.plan import Plan, backward_plan, forward_plan, kept
 from recurro.engine.reference import HiddenClip, Request, draw_masks, run_reference
 from recurro.engine.render_cpu import Kernel, Place, render
+from recurro.engine.structure import Sparse
 from recurro.engine.vendor import is_transformed
 
 _PRELUDE = Path(__file__).with_name("kernel.h")
+_STRUCTURES = Path(__file__).with_name("structure.h")
 
 
 class _Run(ctypes.Structure):
@@ -45,11 +49,21 @@ class _Run(ctypes.Structure):
 
 @dataclass(frozen=True, eq=False)
 class Compiled:
-    """A plan, its rendered text and the function made of it."""
+    """A plan, its rendered text and the function made of it.
+
+    Attributes:
+        plan: What a step does.
+        kernel: The text.
+        lanes: Numbers in a vector.
+        function: The function.
+        sparse: Of each sparse matrix its array, and the number of its stored tensor.
+    """
 
     plan: Plan
     kernel: Kernel
+    lanes: int
     function: Value
+    sparse: tuple[tuple[int, int], ...]
 
     @cached_property
     def names(self) -> tuple[str | None, ...]:
@@ -91,6 +105,7 @@ def compiled(
     program: Program, dtype: torch.dtype, storage: Storage, part: str
 ) -> Compiled:
     """The kernel of a part: ``infer``, ``train`` (forward, keeping), ``backward``."""
+    program = lower(program)
     back, keep = adjoint_of(program)
     found = ()
     if part == "backward":
@@ -99,12 +114,20 @@ def compiled(
         plan = forward_plan(program, keep if part == "train" else ())
     single = dtype == torch.float32
     real, width = ("float", lanes()) if single else ("double", lanes() // 2)
-    kernel = render(plan, width, _places(program, storage), found)
+    places = _places(program, storage)
+    kernel = render(plan, width, places, found)
     macros = f"#define REAL {real}\n#define LANES {width}\n"
-    library = build(macros + _PRELUDE.read_text() + kernel.text)
-    function = library.run
+    prelude = _PRELUDE.read_text()
+    if any(array.structure for array in plan.arrays):
+        prelude += _STRUCTURES.read_text()
+    function = build(macros + prelude + kernel.text).run
     function.restype = None
-    return Compiled(plan, kernel, function)
+    sparse = tuple(
+        (number, places[array.name.removesuffix(".T")][0][0])
+        for number, array in enumerate(plan.arrays)
+        if array.kind == "sparse"
+    )
+    return Compiled(plan, kernel, width, function, sparse)
 
 
 def _places(program: Program, storage: Storage) -> dict[str, tuple[Place, ...]]:
@@ -173,6 +196,9 @@ def call(
     table = (ctypes.c_void_p * len(held))(
         *[None if t is None else t.data_ptr() for t in held]
     )
+    sparse = [_sparse(made, array, stored[number]) for array, number in made.sparse]
+    for (array, _), matrix in zip(made.sparse, sparse, strict=True):
+        table[array] = ctypes.addressof(matrix.struct)
     work = first[0].new_empty(kernel.shared + threads * kernel.own)
     shared, size = work.data_ptr(), work.element_size()
     rows = _rows(lengths, threads)
@@ -202,6 +228,14 @@ def call(
                 tables[i][j] = gradient[i].data_ptr()
     list(_pool(threads).map(made.function, tables, map(ctypes.byref, orders)))
     return last
+
+
+def _sparse(made: Compiled, number: int, elements: Tensor) -> SparseMatrix:
+    """A sparse matrix as the kernel reads it."""
+    array = made.plan.arrays[number]
+    assert isinstance(array.structure, Sparse)
+    back = array.name.endswith(".T")
+    return sparse_matrix(array.structure, made.lanes, back, elements)
 
 
 WORTH = 2**22

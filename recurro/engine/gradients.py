@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from recurro.engine.adjoint import adjoint
 from recurro.engine.ir import Program
 from recurro.engine.plan import columns, kept, saved_columns, sum_columns
+from recurro.engine.structure import Structure
 
 Storage = tuple[tuple[str, tuple[str, ...]], ...]
 """For each stored tensor its name and the parameters stacked in it."""
@@ -24,6 +25,7 @@ class Piece:
         operand: The array that was multiplied, ``None`` for a vector.
         start: First column of the operand.
         width: Columns of the operand.
+        structure: That of a matrix which is not dense, and so is stored alone.
     """
 
     stored: int
@@ -33,6 +35,7 @@ class Piece:
     operand: str | None = None
     start: int = 0
     width: int = 1
+    structure: Structure | None = None
 
     def follows(self, before: Piece) -> bool:
         """Whether both are one longer piece."""
@@ -74,7 +77,8 @@ def _uses(program: Program) -> dict[str, list[Piece]]:
                 operand, start = f"old_{leaf['name']}", 0
             else:
                 operand, start = "saved", saved[a].offset
-            piece = Piece(0, 0, column, op.width, operand, start, width)
+            structure = program.structure(matrix)
+            piece = Piece(0, 0, column, op.width, operand, start, width, structure)
             uses.setdefault(matrix, []).append(piece)
     offsets = sum_columns(program, back).offsets
     for (name, _), column in zip(back.vectors, offsets, strict=True):

@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from recurro.cells.ops import COMPARISONS, PRIMITIVES, REDUCTIONS, Value
+from recurro.engine.structure import Structure
 from recurro.errors import TraceError
 
 LEAVES = ("input", "state", "const", "vector", "bernoulli")
@@ -66,7 +67,9 @@ class Program:
         results: For each state variable, the operation that is its new value.
         output_ops: Operations of the output, whose leaves are the *new* states; its
             value is the last one.
-        parameters: Shape of each learnt tensor: ``(out, in)`` or ``(width,)``.
+        parameters: Shape of each learnt tensor: ``(out, in)``, ``(width,)``, or what
+            the matrix's structure says.
+        structures: The matrices that are not dense, by name.
     """
 
     inputs: tuple[tuple[str, int], ...]
@@ -75,6 +78,7 @@ class Program:
     results: tuple[int, ...]
     output_ops: tuple[Op, ...]
     parameters: tuple[tuple[str, tuple[int, ...]], ...]
+    structures: tuple[tuple[str, Structure], ...] = ()
 
     def __hash__(self) -> int:
         """One hash for the whole life of a program, which is a key at every call."""
@@ -93,6 +97,10 @@ class Program:
     def shapes(self) -> Mapping[str, tuple[int, ...]]:
         """Shape of each learnt tensor by its name."""
         return dict(self.parameters)
+
+    def structure(self, matrix: str) -> Structure | None:
+        """The structure of a matrix, ``None`` for a dense one."""
+        return dict(self.structures).get(matrix)
 
     def affines(self) -> list[Op]:
         """The affine maps in the order in which the step calls them."""
@@ -212,6 +220,9 @@ def _verify_leaves(program: Program) -> None:
         if op.name == "affine":
             for matrix, a in zip(op["matrices"], op.args, strict=True):
                 shape = (op.width, program.ops[a].width)
+                if structure := program.structure(matrix):
+                    _verify_square(matrix, shape, op)
+                    shape = structure.shape(op.width)
                 _verify_parameter(matrix, shape, shapes, op)
             if op["bias"] is not None:
                 _verify_parameter(op["bias"], (op.width,), shapes, op)
@@ -221,6 +232,14 @@ def _verify_leaves(program: Program) -> None:
             raise TraceError(
                 f"verify: the output may read states alone, got {op.name}{op.line}."
             )
+
+
+def _verify_square(name: str, shape: tuple[int, int], op: Op) -> None:
+    if shape[0] != shape[1]:
+        raise TraceError(
+            f"verify: matrix {name!r} must be square to have a structure, got {shape}"
+            f"{op.line}."
+        )
 
 
 def _verify_parameter(

@@ -14,6 +14,10 @@ from dataclasses import dataclass, field
 from recurro.cells.ops import REDUCTIONS
 from recurro.engine.adjoint import Adjoint
 from recurro.engine.ir import LEAVES, Op, Program
+from recurro.engine.structure import Sparse, Structure
+
+PRODUCTS = ("product", "sparse")
+"""The nodes that read whole rows of their arguments."""
 
 
 @dataclass(frozen=True)
@@ -24,11 +28,13 @@ class Array:
         name: What it holds.
         kind: ``sequence`` (time, batch, columns) or ``row`` (batch, width); in the
             kernel's own memory ``chunk`` (some steps, rows, columns) or ``sum`` (rows,
-            width); or a parameter: ``unit`` (width,) or ``matrix`` (width, columns).
-            The kernel copies parameters into the order in which it reads them.
+            width); or a parameter: ``unit`` (width,), ``matrix`` (width, columns) or
+            ``sparse``. The kernel copies parameters into the order in which it reads
+            them.
         width: Units that are read or written.
         columns: Length of a row in memory.
         offset: Where in the row the units begin.
+        structure: That of a matrix which is not dense.
     """
 
     name: str
@@ -36,6 +42,7 @@ class Array:
     width: int
     columns: int
     offset: int = 0
+    structure: Structure | None = None
 
 
 @dataclass
@@ -43,10 +50,10 @@ class Plan:
     """A step as nodes, with what is stored and what is carried on.
 
     A node is an ``Op``: a primitive, ``const``, ``spread``, ``load`` (array), ``carry``
-    (name) or ``product``: the sum of a bias, of products with what stands in memory
-    before the loop and of products with this step's values. Its attributes are ``bias``
-    (an array or ``None``), ``hoisted`` (pairs of arrays: sequence, matrix) and
-    ``matrices`` (arrays, one for each argument).
+    (name), ``sparse`` (matrix: an array) or ``product``: the sum of a bias, of products
+    with what stands in memory before the loop and of products with this step's values.
+    Its attributes are ``bias`` (an array or ``None``), ``hoisted`` (pairs of arrays:
+    sequence, matrix) and ``matrices`` (arrays, one for each argument).
 
     Attributes:
         nodes: The values of a step, in order.
@@ -109,7 +116,7 @@ class Plan:
         phases: list[int] = []
         for op in self.nodes:
             before = [phases[a] for a in op.args]
-            if op.name == "product":
+            if op.name in PRODUCTS:
                 waits = [phases[a] + (self.nodes[a].name != "carry") for a in op.args]
                 phases.append(max(waits, default=0))
             elif op.name in REDUCTIONS:
@@ -205,25 +212,46 @@ def forward_plan(program: Program, keep: Sequence[int] = ()) -> Plan:
 
 
 def _affine(plan: Plan, program: Program, op: Op, place: list[int]) -> int:
-    """One product: what is made of inputs for all steps, and what of this step."""
-    hoisted, args, matrices = [], [], []
+    """One product: what is made of inputs for all steps, and what of this step.
+
+    To it come the products with sparse matrices, one by one.
+    """
+    hoisted, args, matrices, parts = [], [], [], []
     for matrix, a in zip(op["matrices"], op.args, strict=True):
         inner, leaf = program.ops[a].width, program.ops[a]
-        array = plan.array(Array(matrix, "matrix", op.width, inner))
+        array = _matrix(plan, program, matrix, "", op.width, inner)
         if leaf.name == "input":
             read = plan.array(Array(leaf["name"], "sequence", inner, inner))
             hoisted.append((read, array))
+        elif plan.arrays[array].kind == "sparse":
+            parts.append(plan.node("sparse", place[a], width=inner, matrix=array))
         else:
             args.append(place[a])
             matrices.append(array)
     bias = op["bias"] and plan.array(Array(op["bias"], "unit", op.width, op.width))
-    return plan.product(
-        *args,
-        width=op.width,
-        matrices=tuple(matrices),
-        hoisted=tuple(hoisted),
-        bias=bias if op["bias"] else None,
-    )
+    if args or hoisted or op["bias"]:
+        product = plan.product(
+            *args,
+            width=op.width,
+            matrices=tuple(matrices),
+            hoisted=tuple(hoisted),
+            bias=bias if op["bias"] else None,
+        )
+        parts.insert(0, product)
+    total = parts[0]
+    for part in parts[1:]:
+        total = plan.node("add", total, part, width=op.width)
+    return total
+
+
+def _matrix(
+    plan: Plan, program: Program, name: str, suffix: str, width: int, inner: int
+) -> int:
+    """The array of a matrix, or with the suffix ``.T`` that of its transpose."""
+    structure = program.structure(name)
+    kind = "sparse" if isinstance(structure, Sparse) else "matrix"
+    array = Array(name + suffix, kind, width, inner, structure=structure)
+    return plan.array(array)
 
 
 def backward_plan(program: Program, adjoint: Adjoint) -> Plan:
@@ -319,7 +347,9 @@ def _backward_node(
         return _leaf(plan, op)
     if op.name == "product":
         inner = plan.nodes[args[0]].width
-        matrix = plan.array(Array(f"{op['matrix']}.T", "matrix", op.width, inner))
+        matrix = _matrix(plan, program, op["matrix"], ".T", op.width, inner)
+        if plan.arrays[matrix].kind == "sparse":
+            return plan.node("sparse", *args, width=op.width, matrix=matrix)
         return plan.product(*args, width=op.width, matrices=(matrix,))
     both = [plan.nodes[a] for a in args]
     if op.name == "add" and all(part.name == "product" for part in both):

@@ -102,15 +102,18 @@ class _Products:
     """Which products of the affine maps share their operand, and so one GEMM.
 
     The affine maps are numbered in the order of the step's calls. ``groups`` maps the
-    index of an operand to the (map, place) pairs that read it.
+    index of an operand to the (map, place) pairs that read it through a dense matrix;
+    matrices with a structure make their products alone.
     """
 
     def __init__(self, program: Program, parameters: Mapping[str, Tensor]) -> None:
+        self.program, self.parameters = program, parameters
         self.affines = program.affines()
         groups: dict[int, list[tuple[int, int]]] = {}
         for i, affine in enumerate(self.affines):
             for place, operand in enumerate(affine.args):
-                groups.setdefault(operand, []).append((i, place))
+                if program.structure(affine["matrices"][place]) is None:
+                    groups.setdefault(operand, []).append((i, place))
         self.groups = groups
         self.weights: dict[int, tuple[Tensor, Tensor | None, list[int]]] = {}
         for operand, members in groups.items():
@@ -131,6 +134,17 @@ class _Products:
         if len(widths) == 1:
             return {self.groups[operand][0]: parts}
         return dict(zip(self.groups[operand], parts.split(widths, -1), strict=True))
+
+    def structured(self, i: int, place: int, value: Tensor) -> Tensor | None:
+        """The product of a matrix with a structure; ``None`` for a dense one."""
+        affine = self.affines[i]
+        name = affine["matrices"][place]
+        structure = self.program.structure(name)
+        if structure is None:
+            return None
+        product = structure.multiply(self.parameters[name], value)
+        biased = place == 0 and affine["bias"]
+        return product + self.parameters[affine["bias"]] if biased else product
 
 
 def _join(tensors: list[Tensor]) -> Tensor:
@@ -187,6 +201,9 @@ class _Eager:
         if key in self.hoisted:
             return self.hoisted[key][self.t]
         if key not in self.made:
+            alone = self.products.structured(i, place, value)
+            if alone is not None:
+                return alone
             self.made |= self.products.of(self.products.affines[i].args[place], value)
         return self.made[key]
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from recurro.cells.ops import COMPARISONS, REDUCTIONS
 from recurro.engine.gradients import Piece
 from recurro.engine.ir import Op
-from recurro.engine.plan import Array, Plan
+from recurro.engine.plan import PRODUCTS, Array, Plan
 from recurro.engine.render_products import (
     CACHE,
     ROWS,
@@ -31,6 +31,7 @@ from recurro.engine.render_products import (
     block_vectors,
     packing,
     product_functions,
+    sparse,
     sum_gradients,
     weight_gradients,
 )
@@ -188,6 +189,9 @@ def _units(w: Writer, phase: int, width: int, nodes: list[int]) -> None:
     for i in reduced:
         start = "0" if w.plan.nodes[i].name == "sum" else "-INFINITY"
         w.add(f"for (long r = 0; r < L; r++) n{i}[r] = v_set((REAL){start});")
+    for i in nodes:
+        if w.plan.nodes[i].name == "sparse":
+            sparse(w, i)
     # Back and forth, so that the weights read last are read first in the next step.
     turn = "(s & 1)" if groups and not reduced else "0"
     count = -(-blocks // vectors)
@@ -216,13 +220,14 @@ def _units(w: Writer, phase: int, width: int, nodes: list[int]) -> None:
 
 
 def _groups(w: Writer, nodes: list[int]) -> list[list[int]]:
-    """Products that share their operands, at most ``VECTORS`` together."""
-    by_args: dict[tuple[tuple[int, ...], ...], list[int]] = {}
+    """Products that share operands and structures, at most ``VECTORS`` together."""
+    by_args: dict[tuple[object, ...], list[int]] = {}
     for i in nodes:
         op = w.plan.nodes[i]
         if op.name == "product":
             inputs = tuple(read for read, _ in op["hoisted"])
-            by_args.setdefault((op.args, inputs), []).append(i)
+            shapes = tuple(w.plan.arrays[m].structure for m in op["matrices"])
+            by_args.setdefault((op.args, inputs, shapes), []).append(i)
     return [
         members[start : start + VECTORS]
         for members in by_args.values()
@@ -236,7 +241,7 @@ def _needed(w: Writer, phase: int, nodes: list[int]) -> list[int]:
         a
         for i in nodes
         for a in w.plan.nodes[i].args
-        if w.plan.nodes[i].name != "product"
+        if w.plan.nodes[i].name not in PRODUCTS
         and w.phases[a] < phase
         and w.plan.nodes[a].width > 1
     }
@@ -261,7 +266,7 @@ def _pointwise(
         value = f"v_load(c_{op['name']} + r * {w.padded(op.width)} + u)"
     elif op.name == "load":
         value = _read(w, op, ragged)
-    elif w.phases[i] < phase:
+    elif op.name == "sparse" or w.phases[i] < phase:
         value = f"({kind})v_load(b{i} + r * {w.padded(op.width)} + u)"
     else:
         values = [_operand(w, a, phase) for a in op.args]
@@ -289,7 +294,7 @@ def _write(w: Writer, i: int, width: int, ragged: bool) -> None:
             place = _address(w, plan.arrays[array])
             get = f"v_load_n({place}, m)" if ragged else f"v_load({place})"
             w.add(f"    {put}({place}, {get} + t{i}{end});")
-    if _buffered(w, i):
+    if _buffered(w, i) and plan.nodes[i].name != "sparse":
         w.add(f"    v_store(b{i} + r * {w.padded(width)} + u, (vec)t{i});")
     for number, (name, node) in enumerate(plan.carried.items()):
         if node == i:
@@ -304,8 +309,10 @@ def _buffered(w: Writer, i: int) -> bool:
     op = w.plan.nodes[i]
     if op.width == 1 or op.name in ("carry",):
         return False
+    if op.name == "sparse":
+        return True
     for j, reader in enumerate(w.plan.nodes):
-        if i in reader.args and reader.name == "product":
+        if i in reader.args and reader.name in PRODUCTS:
             return True
         later = w.phases[j] > w.phases[i] and reader.name not in REDUCTIONS
         if i in reader.args and later and op.name != "load":

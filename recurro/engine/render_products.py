@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 from recurro.engine.gradients import Piece
+from recurro.engine.layout import window
 from recurro.engine.plan import Array, Plan
+from recurro.engine.structure import BlockDiagonal, Sparse
 
 ROWS = 6
 """Rows of a tile; with four vectors of gates 24 accumulators fill the registers."""
@@ -31,7 +33,8 @@ class Pack:
 
     ``packed[block][k][gate][vector][lane] = matrix_gate[unit, k]``, where unit counts
     through blocks, vectors and lanes; units beyond the width are zero. A bias is a
-    matrix of one column.
+    matrix of one column. Of a matrix in diagonal blocks only a window of k is packed;
+    see ``layout.window``.
 
     Attributes:
         arrays: Their arrays, one for each gate; ``None`` for zeros.
@@ -87,8 +90,9 @@ class Writer:
         if (arrays, vectors) not in known:
             self.packs.append(Pack(arrays, vectors, self.shared))
             first = self.plan.arrays[next(a for a in arrays if a is not None)]
-            inner = 1 if first.kind == "unit" else first.columns
             block = vectors * self.lanes
+            length, _ = window(first.structure, first.columns, block)
+            inner = 1 if first.kind == "unit" else length
             blocks = -(-first.width // block)
             self.shared += blocks * block * inner * len(arrays)
             return f"shared + {self.packs[-1].start}"
@@ -205,7 +209,9 @@ def accumulate(w: Writer, group: list[int], vectors: int) -> None:
         begin = f"acc{number}"
     for place, a in enumerate(first.args):
         matrices = tuple(plan.nodes[p]["matrices"][place] for p in group)
-        rows = f"{_rows(w, a)} + (r0 + j) * {w.padded(plan.nodes[a].width)}"
+        array = plan.arrays[matrices[0]]
+        _, start = window(array.structure, array.columns, vectors * w.lanes)
+        rows = f"{_rows(w, a)} + (r0 + j) * {w.padded(array.columns)} + {start}"
         w.add("  for (long j = 0; j < m0; j++) x[j] = " + rows + ";")
         w.add(_call(w, total, f"acc{number}", begin, matrices, vectors, "m0"))
         begin = f"acc{number}"
@@ -272,7 +278,8 @@ def _call(
 ) -> str:
     """A product of the rows at ``x`` with the block at ``u0`` of packed matrices."""
     w.products |= {(total, r) for r in range(1, ROWS + 1)}
-    length = w.plan.arrays[matrices[0]].columns
+    array = w.plan.arrays[matrices[0]]
+    length, _ = window(array.structure, array.columns, vectors * w.lanes)
     block = f"u0 / ({vectors} * LANES) * {length * total} * LANES"
     packed = w.pack(matrices, vectors)
     return (
@@ -350,20 +357,29 @@ def weight_gradients(w: Writer, found: tuple[Piece, ...]) -> list[str]:
 
 
 def _gradient(w: Writer, piece: Piece) -> list[str]:
-    """One piece: tiles of rows and of vectors of columns."""
+    """One piece: tiles of rows and of vectors of columns, for each block."""
+    if isinstance(piece.structure, Sparse):
+        return _sparse_gradient(w, piece)
     lines = [f"if (G({piece.stored})) {{"]
     stride = w.stride(next(a for a in w.plan.arrays if a.name == "delta"))
+    width, count, block = piece.width, piece.count, ""
+    to = f"({piece.row} + i) * {width}"
+    if isinstance(piece.structure, BlockDiagonal):
+        width = count = piece.width // piece.structure.blocks
+        to, block = f"(b * {width} + i) * {width}", f" + b * {width}"
+        lines.append(f"  for (long b = 0; b < {piece.structure.blocks}; b++)")
+    lines.append("  {")
     full = VECTORS * w.lanes
-    whole = piece.width // full * full
-    rest = -(-(piece.width - whole) // w.lanes)
-    for start, end, vectors in ((0, whole, VECTORS), (whole, piece.width, rest)):
+    whole = width // full * full
+    rest = -(-(width - whole) // w.lanes)
+    for start, end, vectors in ((0, whole, VECTORS), (whole, width, rest)):
         if start == end:
             continue
         w.outers.add(vectors)
-        m = w.lanes if vectors == VECTORS else (piece.width - 1) % w.lanes + 1
+        m = w.lanes if vectors == VECTORS else (width - 1) % w.lanes + 1
         if start < whole:
             m = w.lanes
-        place = f"y[q + p] + {piece.start} + j + v * LANES"
+        place = f"y[q + p] + {piece.start} + j{block} + v * LANES"
         load = f"v_load({place})"
         if m < w.lanes:
             load = f"v < {vectors - 1} ? {load} : v_load_n({place}, {m})"
@@ -373,15 +389,32 @@ def _gradient(w: Writer, piece: Piece) -> list[str]:
             f"    const long k = count - q < {PANEL} ? count - q : {PANEL};",
             f"    for (long p = 0; p < k; p++) for (int v = 0; v < {vectors}; v++)",
             f"      v_store(panel + (p * {vectors} + v) * LANES, {load});",
-            f"    for (long i = 0, m0; i < {piece.count}; i += m0) {{",
-            f"      m0 = rows_of({piece.count} - i);",
-            f"      outers_{vectors}[m0 - 1](G({piece.stored}) + ({piece.row} + i) * "
-            f"{piece.width} + j, {piece.width}, delta + q * {stride} + {piece.column} "
-            f"+ i, {stride}, panel, k, {m});",
+            f"    for (long i = 0, m0; i < {count}; i += m0) {{",
+            f"      m0 = rows_of({count} - i);",
+            f"      outers_{vectors}[m0 - 1](G({piece.stored}) + {to} + j, "
+            f"{width}, delta + q * {stride} + {piece.column} + i{block}, {stride}, "
+            f"panel, k, {m});",
             "    }",
             "  }",
         ]
-    return [*lines, "}"]
+    return [*lines, "  }", "}"]
+
+
+def _sparse_gradient(w: Writer, piece: Piece) -> list[str]:
+    """One piece: the entries of the pattern."""
+    number = next(
+        number
+        for number, array in enumerate(w.plan.arrays)
+        if array.kind == "sparse"
+        and w.places[array.name.removesuffix(".T")][0][0] == piece.stored
+    )
+    stride = w.stride(next(a for a in w.plan.arrays if a.name == "delta"))
+    return [
+        f"if (G({piece.stored}))",
+        "  for (long q = 0; q < count; q++)",
+        f"    sparse_outer(G({piece.stored}), delta + q * {stride} + {piece.column}, "
+        f"y[q] + {piece.start}, a[{number}]);",
+    ]
 
 
 def sum_gradients(w: Writer, found: tuple[Piece, ...]) -> str:
@@ -393,6 +426,17 @@ def sum_gradients(w: Writer, found: tuple[Piece, ...]) -> str:
         f"{p.column} + u];"
         for p in found
         if p.operand is None
+    )
+
+
+def sparse(w: Writer, i: int) -> None:
+    """The products of all rows with a sparse matrix, for all units at once."""
+    op = w.plan.nodes[i]
+    [a] = op.args
+    w.add(
+        "for (long r = 0; r < L; r++)",
+        f"  sparse_product(b{i} + r * {w.padded(op.width)}, {_rows(w, a)} + "
+        f"r * {w.padded(w.plan.nodes[a].width)}, a[{op['matrix']}]);",
     )
 
 
@@ -420,6 +464,18 @@ def packing(w: Writer) -> str:
                 else "NULL"
                 for place in places
             )
+            if isinstance(first.structure, BlockDiagonal):
+                length, start = window(first.structure, inner, pack.vectors * w.lanes)
+                lines.append(
+                    f"  for (long u0 = 0, n = 0; u0 < {inner}; "
+                    f"u0 += {pack.vectors} * LANES, n++)\n"
+                    f"    pack_blocks(shared + {pack.start} + n * {length} * "
+                    f"{len(arrays) * pack.vectors} * LANES, (const REAL *[])"
+                    f"{{{sources}}}, {len(arrays)}, {pack.vectors}, {inner}, "
+                    f"{inner // first.structure.blocks}, {int(back)}, u0, {start}, "
+                    f"{length});"
+                )
+                continue
             lines.append(
                 f"  pack(shared + {pack.start}, (const REAL *[]){{{sources}}}, "
                 f"{len(arrays)}, {pack.vectors}, {first.width}, {inner}, {steps}, "

@@ -21,6 +21,7 @@ from recurro.engine.reference import (
     unpack,
 )
 from recurro.engine.scan import run_scan
+from recurro.engine.structure import Structure
 from recurro.engine.trace import trace
 from recurro.engine.vendor import is_transformed, run_vendor, twin
 from recurro.errors import ShapeError
@@ -83,7 +84,11 @@ class Recurrence:
 
 
 def recurrence(
-    cell: Cell, input_size: int | Mapping[str, int], hidden_size: int, bias: bool = True
+    cell: Cell,
+    input_size: int | Mapping[str, int],
+    hidden_size: int,
+    bias: bool = True,
+    recurrent: Structure | None = None,
 ) -> Recurrence:
     """Trace a cell at given sizes and lay out its tensors.
 
@@ -92,15 +97,18 @@ def recurrence(
         input_size: Width of the input, or of each input by name.
         hidden_size: Units of the layer.
         bias: Whether affine maps may have biases.
+        recurrent: The structure of the recurrent matrices. With one, each parameter is
+            stored under its own name: PyTorch has no such layer.
 
     Example:
         >>> from recurro.cells import LSTM
         >>> recurrence(LSTM(), input_size=3, hidden_size=2).shapes()["weight_ih"]
         (8, 3)
     """
-    program = trace(cell, input_size, hidden_size, bias=bias)
+    program = trace(cell, input_size, hidden_size, bias=bias, recurrent=recurrent)
     rest, storage = dict(program.shapes), {}
-    for stored, names in cell.layout().items():
+    layout = cell.layout() if recurrent is None else {}
+    for stored, names in layout.items():
         if present := tuple(name for name in names if name in program.shapes):
             storage[stored] = present
             for name in present:

@@ -23,6 +23,7 @@ from torch.nn.functional import linear
 
 from recurro.cells.ops import Value, apply
 from recurro.engine.linear import LinearForm, linear_form
+from recurro.engine.lower import lower
 from recurro.engine.reference import Request, active_steps, draw_masks
 
 Matrix = Sequence[Sequence[Tensor]]
@@ -33,7 +34,7 @@ def obstacle(request: Request) -> str | None:
     """Why a scan cannot run this, or ``None`` if it can."""
     if torch.compiler.is_compiling():
         return "torch.compile cannot look into it"
-    if linear_form(request.program) is None:
+    if linear_form(lower(request.program)) is None:
         return "the new state is not linear in the old one, unit by unit"
     if request.clip is not None:
         return "a clipped gradient needs the steps one after the other"
@@ -53,7 +54,7 @@ def run_scan(request: Request) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
         active = active_steps(request.lengths, steps)
         read = tuple(tensor.masked_fill(~active, 0) for tensor in request.inputs)
         request = replace(request, inputs=read)
-    form = linear_form(request.program)
+    form = linear_form(lower(request.program))
     assert form is not None
     matrix, offsets = _coefficients(request, form, active)
     trail = _scan(matrix, offsets, request.state, request.reverse)

@@ -17,8 +17,10 @@ from torch import Tensor
 
 from recurro.cells.ops import Value
 from recurro.engine.backends import BACKENDS, Backend, warn_once
+from recurro.engine.ir import Program
 from recurro.engine.run import Recurrence, run
 from recurro.engine.stream_call import Call, Part, prepare
+from recurro.engine.structure import Sparse
 from recurro.errors import ArgumentError, BackendError, ShapeError
 from recurro.types import Float, State
 
@@ -296,7 +298,7 @@ def _parts(
         parameters = {}
         for name, tensor in recurrence.unpack(stored).items():
             tensor = tensor.detach()
-            if weights is not None and tensor.ndim == 2:
+            if weights is not None and tensor.ndim > 1:
                 tensor = tensor.bfloat16().float()
             parameters[name] = tensor.clone(memory_format=torch.contiguous_format)
         program = recurrence.program
@@ -310,6 +312,10 @@ def _parts(
     return parts
 
 
+def _is_sparse(program: Program) -> bool:
+    return any(isinstance(structure, Sparse) for _, structure in program.structures)
+
+
 def _prepared(
     parts: list[Part], half: bool, backend: Backend, x: Tensor
 ) -> Call | None:
@@ -321,6 +327,8 @@ def _prepared(
         obstacle = "the parameters must be on the CPU"
     elif x.dtype not in (torch.float32, torch.float64):
         obstacle = f"it has no arithmetic for {x.dtype}"
+    elif any(_is_sparse(part.recurrence.program) for part in parts):
+        obstacle = "it steps through no sparse matrices"
     if backend == "cpu":
         if obstacle is not None:
             raise BackendError(

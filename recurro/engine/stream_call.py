@@ -15,6 +15,7 @@ from torch import Tensor
 from recurro.cells.ops import Value
 from recurro.engine.build import build, lanes
 from recurro.engine.ir import Program
+from recurro.engine.lower import lower
 from recurro.engine.render_stream import Group, StepKernel, render_step
 from recurro.engine.run import Recurrence
 
@@ -129,7 +130,7 @@ def prepare(parts: list[Part], half: bool) -> Call:
     layers = (_Layer * len(parts))()
     tables, kept, place = [], [], 0
     for number, part in enumerate(parts):
-        program, x = part.recurrence.program, part.output
+        program, x = lower(part.recurrence.program), part.output
         made = compiled(program, x.dtype, half, part.residual)
         tensors = _pointed(made, part, half)
         pointers = [tensor.data_ptr() for tensor in tensors] + [0]
@@ -155,8 +156,11 @@ def _pointed(made: _Compiled, part: Part, half: bool) -> list[Tensor]:
         **{f"state {name}": tensor for (name, _), tensor in states},
         **{f"parameter {name}": tensor for name, tensor in part.parameters.items()},
     }
+    parameters = dict(part.parameters)
+    for name, structure in lower(part.recurrence.program).structures:
+        parameters[name] = structure.dense(parameters[name])
     packed = [
-        pack_group(group, part.parameters, part.output, made.lanes, half)
+        pack_group(group, parameters, part.output, made.lanes, half)
         for group in made.kernel.groups
     ]
     return [*(known[name] for name in made.kernel.names), *packed]

@@ -12,6 +12,7 @@ from recurro.cells import ops as math
 from recurro.cells.cell import Cell, Per
 from recurro.cells.ops import Value
 from recurro.engine.ir import Op, Program, depends_on_state, verify
+from recurro.engine.structure import Structure
 from recurro.errors import ArgumentError, TraceError
 
 _CELLS = Path(math.__file__).parent
@@ -184,9 +185,13 @@ for _name, _sign in _REFUSED_OPERATORS.items():
 class _Recorder:
     """The context of a trace: it writes down what the step does."""
 
-    def __init__(self, hidden_size: int, bias: bool) -> None:
+    def __init__(
+        self, hidden_size: int, bias: bool, structure: Structure | None = None
+    ) -> None:
         self.hidden_size = hidden_size
         self.bias = bias
+        self.structure = structure
+        self.structures: dict[str, Structure] = {}
         self.ops: list[Op] = []
         self.parameters: dict[str, tuple[int, ...]] = {}
 
@@ -260,8 +265,12 @@ class _Recorder:
             letter = "U" if depends[a] else "W"
             counts[letter] += 1
             number = "" if counts[letter] == 1 else str(counts[letter])
+            matrix = f"{letter}{number}_{name}"
             shape = (width, self.ops[a].width)
-            matrices.append(self.declare(f"{letter}{number}_{name}", shape))
+            if depends[a] and self.structure and shape == (self.hidden_size,) * 2:
+                shape = self.structure.shape(width)
+                self.structures[matrix] = self.structure
+            matrices.append(self.declare(matrix, shape))
         biased = self.declare(f"b_{name}", (width,)) if bias and self.bias else None
         if not matrices and biased is None:
             return self.emit("const", (), 1, value=0.0)
@@ -293,6 +302,7 @@ def trace(
     hidden_size: int,
     *,
     bias: bool = True,
+    recurrent: Structure | None = None,
 ) -> Program:
     """Read the program of a cell's step.
 
@@ -304,8 +314,11 @@ def trace(
         input_size: Width of the input, or of each input by name.
         hidden_size: Units of the layer.
         bias: Whether affine maps may have biases.
+        recurrent: The structure of every matrix from ``hidden_size`` units that depend
+            on the state to ``hidden_size`` units; dense if not given.
 
     Raises:
+        ArgumentError: If a size does not fit, or no matrix can have the structure.
         TraceError: If the step does what cannot be traced; the line is named.
 
     Example:
@@ -329,13 +342,20 @@ def trace(
             f"trace: input_size and hidden_size must be >= 1, got {dict(sizes)} and "
             f"{hidden_size}."
         )
-    first, second = (_trace_once(cell, sizes, hidden_size, bias) for _ in range(2))
+    first, second = (
+        _trace_once(cell, sizes, hidden_size, bias, recurrent) for _ in range(2)
+    )
     if first != second:
         pairs = zip(first.ops, second.ops, strict=False)
         line = next((a.line for a, b in pairs if a != b), _definition(cell))
         raise TraceError(
             f"trace: {type(cell).__name__}.step must be the same at each call, got two "
             f"different programs{line}. Take randomness from self.bernoulli."
+        )
+    if recurrent is not None and not first.structures:
+        raise ArgumentError(
+            f"trace: a cell with recurrent={recurrent} must have a recurrent matrix of "
+            f"{hidden_size} by {hidden_size} units, got {cell}, which has none."
         )
     return verify(first)
 
@@ -347,9 +367,13 @@ def _definition(cell: Cell) -> str:
 
 
 def _trace_once(
-    cell: Cell, sizes: Mapping[str, int], hidden_size: int, bias: bool
+    cell: Cell,
+    sizes: Mapping[str, int],
+    hidden_size: int,
+    bias: bool,
+    recurrent: Structure | None,
 ) -> Program:
-    recorder = _Recorder(hidden_size, bias)
+    recorder = _Recorder(hidden_size, bias, recurrent)
     widths = dict(zip(cell.state, cell.widths(hidden_size), strict=True))
     inputs = [recorder.emit("input", (), sizes[n], name=n) for n in cell.inputs]
     states = [recorder.emit("state", (), widths[n], name=n) for n in cell.state]
@@ -379,4 +403,5 @@ def _trace_once(
         results=indices,
         output_ops=tuple(after.ops[: output + 1]),
         parameters=tuple(recorder.parameters.items()),
+        structures=tuple(recorder.structures.items()),
     )

@@ -11,11 +11,14 @@ from recurro.cells import Cell, DeepTransition, RecurrentDropout, Zoneout, init
 from recurro.engine import HiddenClip, Stream
 from recurro.engine.run import Backend
 from recurro.engine.stream import Weights
+from recurro.engine.structure import Sparse, Structure
 from recurro.errors import ArgumentError
 from recurro.nn.dropout import check_probability, variational_dropout
 from recurro.nn.stack import (
     LayerState,
     Options,
+    Stack,
+    bound_radii,
     build_stack,
     initialise,
     recurrent_matrices,
@@ -39,6 +42,10 @@ class Recurrent(nn.Module):
         hidden_size: Units of each layer and direction.
         num_layers: Layers upon each other.
         bias: Whether affine maps have biases.
+        recurrent: Structure of the recurrent matrices of ``hidden_size`` by
+            ``hidden_size`` units: ``Diagonal()``, ``BlockDiagonal(blocks)`` or
+            ``Sparse(...)``; dense if not given. The pattern of a sparse one is saved
+            with the parameters.
         bidirectional: Whether each layer also reads backward; outputs are joined.
         residual: Add each layer's input to its output, from the second layer on.
         dropout: Probability of dropping an element between layers.
@@ -76,6 +83,7 @@ class Recurrent(nn.Module):
         num_layers: int = 1,
         *,
         bias: bool = True,
+        recurrent: Structure | None = None,
         bidirectional: bool = False,
         residual: bool = False,
         dropout: float = 0.0,
@@ -94,6 +102,11 @@ class Recurrent(nn.Module):
             raise ArgumentError(
                 f"Recurrent: cell must be a Cell object such as LSTM(), got {cell!r}."
             )
+        if recurrent is not None and not isinstance(recurrent, Structure):
+            raise ArgumentError(
+                f"Recurrent: recurrent must be a structure such as Diagonal(), got "
+                f"{recurrent!r}."
+            )
         if spectral_bound is not None and spectral_bound <= 0:
             raise ArgumentError(
                 f"Recurrent: spectral_bound must be > 0, got {spectral_bound}."
@@ -106,9 +119,8 @@ class Recurrent(nn.Module):
         )
         self.spectral_bound = spectral_bound
         self.cell = _wrapped(cell, transition_depth, recurrent_dropout, zoneout)
-        self._stack = build_stack(
-            self.cell, input_size, hidden_size, num_layers, bidirectional, bias
-        )
+        self._bias = bias
+        self._stack = self._built(recurrent)
         if isinstance(hidden_clip, (int, float)):
             hidden_clip = HiddenClip(value=float(hidden_clip))
         self._options = Options(
@@ -119,6 +131,14 @@ class Recurrent(nn.Module):
         )
         register(self, self._stack)
         initialise(self, self._stack, initial or {})
+        if isinstance(recurrent, Sparse):
+            self.register_buffer("indptr", torch.tensor(recurrent.indptr))
+            self.register_buffer("indices", torch.tensor(recurrent.indices))
+            self.register_load_state_dict_post_hook(_follow_pattern)
+
+    def _built(self, recurrent: Structure | None) -> Stack:
+        sizes = self.input_size, self.hidden_size, self.num_layers
+        return build_stack(self.cell, *sizes, self.bidirectional, self._bias, recurrent)
 
     @property
     def output_size(self) -> int:
@@ -213,8 +233,11 @@ class Recurrent(nn.Module):
         x = nn.functional.dropout(x, self.dropout, self.training)
         return variational_dropout(x, self.variational_dropout, self.training)
 
-    def recurrent_matrices(self) -> list[tuple[str, Float[Tensor, "out in"]]]:
-        """Each recurrent matrix with its name, as views: change them under no_grad."""
+    def recurrent_matrices(self) -> list[tuple[str, Float[Tensor, ...]]]:
+        """Each recurrent matrix with its name, as views: change them under no_grad.
+
+        One with a structure comes as it is stored.
+        """
         return recurrent_matrices(self, self._stack)
 
     @torch.no_grad()
@@ -222,13 +245,19 @@ class Recurrent(nn.Module):
         """Bring every square recurrent matrix back under ``spectral_bound``."""
         if self.spectral_bound is None:
             return
-        for _, matrix in self.recurrent_matrices():
-            if matrix.shape[0] == matrix.shape[1]:
-                init.bound_spectral_radius(matrix, self.spectral_bound)
+        bound_radii(self, self._stack, self.spectral_bound)
 
     def extra_repr(self) -> str:
         """The cell and the sizes."""
         return f"{self.cell}, {self.input_size}, {self.hidden_size}, {self.num_layers}"
+
+
+def _follow_pattern(module: nn.Module, _: object) -> None:
+    """Run with the pattern that was loaded."""
+    assert isinstance(module, Recurrent)
+    indptr, indices = (module.get_buffer(name) for name in ("indptr", "indices"))
+    if int(indptr[-1]) == len(indices):  # if not, PyTorch is about to say why
+        module._stack = module._built(Sparse(indptr, indices))
 
 
 def _wrapped(cell: Cell, depth: int, recurrent_dropout: float, zoneout: float) -> Cell:

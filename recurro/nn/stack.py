@@ -16,6 +16,7 @@ from recurro.cells import Cell, init
 from recurro.engine import HiddenClip, Recurrence, Stream, recurrence, run
 from recurro.engine.run import Backend
 from recurro.engine.stream import StateForm, Weights
+from recurro.engine.structure import Structure
 from recurro.errors import ArgumentError, ShapeError
 
 LayerState = tuple[Tensor, ...]
@@ -54,6 +55,7 @@ def build_stack(
     num_layers: int,
     bidirectional: bool,
     bias: bool,
+    recurrent: Structure | None = None,
 ) -> Stack:
     """Trace the cell for each layer: the upper ones read the output of the lower."""
     if num_layers < 1:
@@ -61,7 +63,7 @@ def build_stack(
     sizes = input_size if isinstance(input_size, Mapping) else {"x": input_size}
     layers = []
     for _ in range(num_layers):
-        part = recurrence(cell, sizes, hidden_size, bias)
+        part = recurrence(cell, sizes, hidden_size, bias, recurrent)
         layers.append((part,) * (2 if bidirectional else 1))
         sizes = {**sizes, "x": part.program.output_width * len(layers[-1])}
     return Stack(tuple(layers))
@@ -97,7 +99,7 @@ def initialise(
     """Fill the module's parameters: overrides, then the cell's choice, then ours.
 
     An initialiser is looked up by the parameter's name, then by its letter (``W``,
-    ``U``, ``b``) or by ``vector``.
+    ``U``, ``b``) or by ``vector``. Diagonal blocks are filled one by one.
     """
     rest: dict[str, init.Initializer] = {
         "W": init.glorot,
@@ -116,16 +118,26 @@ def initialise(
         chosen = {**rest, **part.cell.initial(), **overrides}
         parameters = {}
         for name, shape in part.program.shapes.items():
-            letter = name[0] if len(shape) > 1 or name.startswith("b_") else "vector"
+            structure = part.program.structure(name)
+            lettered = structure or len(shape) > 1 or name.startswith("b_")
+            fill = chosen.get(name, chosen[name[0] if lettered else "vector"])
             parameters[name] = torch.empty(shape)
-            chosen.get(name, chosen[letter])(parameters[name], None)
+            if structure is None:
+                fill(parameters[name], None)
+                continue
+            matrices = structure.matrices(parameters[name])
+            for matrix in [matrices] if matrices.ndim == 2 else matrices.unbind(0):
+                fill(matrix, None)
         with torch.no_grad():
             for name, tensor in part.pack(parameters).items():
                 getattr(module, name + suffix).copy_(tensor)
 
 
 def recurrent_matrices(module: nn.Module, stack: Stack) -> list[tuple[str, Tensor]]:
-    """Each matrix ``U_name`` with its full name: views into the parameters."""
+    """Each matrix ``U_name`` with its full name: views into the parameters.
+
+    One that is not dense comes as it is stored.
+    """
     return [
         (matrix + suffix, piece)
         for suffix, part in stack.named()
@@ -139,6 +151,20 @@ def recurrent_matrices(module: nn.Module, stack: Stack) -> list[tuple[str, Tenso
             strict=True,
         )
     ]
+
+
+def bound_radii(module: nn.Module, stack: Stack, bound: float) -> None:
+    """Bring every square recurrent matrix under a spectral radius."""
+    structures = {
+        name + suffix: structure
+        for suffix, part in stack.named()
+        for name, structure in part.program.structures
+    }
+    for name, matrix in recurrent_matrices(module, stack):
+        if structure := structures.get(name):
+            matrix = structure.matrices(matrix.detach())
+        if matrix.shape[-1] == matrix.shape[-2]:
+            init.bound_spectral_radius(matrix, bound)
 
 
 def run_stack(

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recurro.cells import init
+from recurro.engine import Sparse
 from recurro.errors import ArgumentError, ShapeError
 
 
@@ -163,3 +164,57 @@ def test_bounding_what_has_no_eigenvalue_changes_nothing():
 def test_a_bound_must_be_positive(bound):
     with pytest.raises(ArgumentError, match="bound must be > 0"):
         init.bound_spectral_radius(torch.eye(2), bound)
+
+
+# -- sparse matrices -------------------------------------------------------------------
+
+
+def sparse(units, per_row, seed=0):
+    pattern = Sparse.random(units, per_row, torch.Generator().manual_seed(seed))
+    elements = torch.zeros(pattern.shape(units))
+    return elements, pattern.matrices(elements)
+
+
+@pytest.mark.parametrize("units", [6, 700])
+def test_a_sparse_matrix_gets_its_radius(units):
+    elements, matrix = sparse(units, 5)
+    init.with_spectral_radius(0.9)(matrix, torch.Generator().manual_seed(0))
+    exact = radius(matrix.to_dense().double())
+    assert exact == pytest.approx(0.9, rel=1e-4)
+    assert init.spectral_radius(matrix) == pytest.approx(exact, rel=1e-4)
+    before = elements.clone()
+    init.bound_spectral_radius(matrix, 2.0)
+    assert torch.equal(elements, before)
+    init.bound_spectral_radius(matrix, 0.3)
+    assert radius(matrix.to_dense().double()) == pytest.approx(0.3, rel=1e-4)
+
+
+def test_what_fills_a_sparse_matrix():
+    elements, matrix = sparse(6, 2)
+    init.uniform(0.5)(matrix, None)
+    assert 0 < elements.abs().min() <= elements.abs().max() <= 0.5
+    init.constant(3.0)(matrix, None)
+    assert elements.eq(3).all()
+    init.orthogonal(matrix, None)
+    assert radius(matrix.to_dense().double()) == pytest.approx(1.0, rel=1e-4)
+    with pytest.raises(ArgumentError, match="must have its whole diagonal"):
+        init.identity()(matrix, None)
+    elements, matrix = sparse(4, 4)
+    init.identity(0.5)(matrix, None)
+    assert torch.equal(matrix.to_dense(), 0.5 * torch.eye(4))
+
+
+def test_a_pattern_without_cycles_has_no_radius():
+    pattern = Sparse([0, 1, 2, 2], [1, 2])
+    elements = torch.zeros(2)
+    init.with_spectral_radius(0.9)(pattern.matrices(elements), None)
+    assert elements.all()
+    assert elements.isfinite().all()
+    init.bound_spectral_radius(pattern.matrices(elements), 0.1)
+
+
+def test_blocks_are_bounded_each_by_itself():
+    blocks = torch.stack([2 * torch.eye(3), 0.5 * torch.eye(3), torch.zeros(3, 3)])
+    init.bound_spectral_radius(blocks, 0.9)
+    assert 0.89 < radius(blocks[0]) <= 0.9
+    assert torch.equal(blocks[1:], torch.stack([0.5 * torch.eye(3), torch.zeros(3, 3)]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 
 import numpy as np
@@ -30,8 +31,8 @@ from recurro.cells import (
     init,
 )
 from recurro.cells.ops import tanh
-from recurro.engine import HiddenClip, run
-from recurro.errors import ArgumentError, ShapeError
+from recurro.engine import BlockDiagonal, Diagonal, HiddenClip, Sparse, run
+from recurro.errors import ArgumentError, BackendError, ShapeError
 from recurro.nn import Recurrent
 from tests.contract import close
 
@@ -393,3 +394,103 @@ def test_tensors_that_do_not_fit_are_named(message):
 
 def test_text_of_the_layer():
     assert repr(Recurrent(MinGRU(), 2, 3)) == "Recurrent(MinGRU(), 2, 3, 1)"
+
+
+# -- shapes of the recurrent matrix ----------------------------------------------------
+
+STRUCTURES = {
+    "diagonal": (Diagonal(), (12,)),
+    "blocks": (BlockDiagonal(3), (3, 4, 4)),
+    "sparse": (Sparse.random(12, 4, torch.Generator().manual_seed(0)), (48,)),
+}
+
+
+@pytest.mark.parametrize("kind", STRUCTURES)
+@pytest.mark.parametrize("cell", [LSTM(), ChoGRU(), Leaky(0.5)], ids=str)
+def test_a_structure_shapes_every_layer_and_trains(kind, cell):
+    structure, shape = STRUCTURES[kind]
+    sizes = {"num_layers": 2, "bidirectional": True, "recurrent": structure}
+    layer = Recurrent(cell, 3, 12, weight_drop=0.2, spectral_bound=0.5, **sizes)
+    matrices = dict(layer.recurrent_matrices())
+    assert {m.shape for m in matrices.values()} == {shape}
+    assert not any("weight" in name for name, _ in layer.named_parameters())
+    before = {name: p.detach().clone() for name, p in layer.named_parameters()}
+    optimizer = torch.optim.SGD(layer.parameters(), 0.1)
+    layer(torch.randn(5, 2, 3))[0].square().sum().backward()
+    optimizer.step()
+    layer.constrain()
+    for name, p in layer.named_parameters():
+        assert not torch.equal(p, before[name]), name
+    for matrix in matrices.values():
+        dense = structure.dense(matrix.detach()).numpy()
+        assert np.abs(np.linalg.eigvals(dense)).max() <= 0.5 * (1 + 1e-5)
+
+
+def test_structures_start_as_dense_matrices_do():
+    def matrix(cell, structure, **options):
+        layer = Recurrent(cell, 3, 12, recurrent=structure, **options)
+        [(_, found)] = layer.recurrent_matrices()
+        return structure.dense(found.detach())
+
+    for structure in (Diagonal(), BlockDiagonal(3)):
+        orthogonal = matrix(Elman(), structure)
+        close(orthogonal @ orthogonal.T, torch.eye(12), rtol=1e-5)
+        close(matrix(Elman("relu"), structure), torch.eye(12))
+    for structure, _ in STRUCTURES.values():
+        for cell, radius in ((Leaky(), 0.9), (Rate(), 0.95)):
+            dense = matrix(cell, structure)
+            found = np.abs(np.linalg.eigvals(dense.numpy())).max()
+            assert found == pytest.approx(radius, rel=1e-4)
+        filled = matrix(Elman(), structure, initial={"U": init.constant(2.0)})
+        assert set(filled.unique().tolist()) == {0.0, 2.0}
+
+
+def test_a_state_dict_holds_the_pattern():
+    def build(seed):
+        pattern = Sparse.random(12, 4, torch.Generator().manual_seed(seed))
+        return Recurrent(Leaky(0.5), 3, 12, recurrent=pattern)
+
+    one, other = build(1), build(2)
+    x = torch.randn(5, 2, 3)
+    wanted = one(x)[0]
+    assert not torch.equal(other(x)[0], wanted)
+    whole = nn.ModuleList([other])
+    whole.load_state_dict({f"0.{k}": v for k, v in one.state_dict().items()})
+    assert torch.equal(other(x)[0], wanted)
+    assert torch.equal(copy.deepcopy(other)(x)[0], wanted)
+    with pytest.raises(RuntimeError, match="size mismatch for indices"):
+        other.load_state_dict(
+            Recurrent(Leaky(), 3, 12, recurrent=Sparse.random(12, 5)).state_dict()
+        )
+
+
+def test_what_is_no_structure_for_a_layer_is_refused():
+    for structure, message in (
+        (BlockDiagonal(5), "must divide the units, got 5 blocks for 12 units"),
+        (Sparse.random(10, 2), "got 10 rows for 12 units"),
+    ):
+        with pytest.raises(ArgumentError, match=message):
+            Recurrent(GRU(), 3, 12, recurrent=structure)
+    with pytest.raises(ArgumentError, match="must have a recurrent matrix of 12 by 12"):
+        Recurrent(MinGRU(), 3, 12, recurrent=Diagonal())
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_a_word_is_no_structure():
+    with pytest.raises(ArgumentError, match="must be a structure such as Diagonal"):
+        Recurrent(GRU(), 3, 12, recurrent="diagonal")
+
+
+@pytest.mark.parametrize("kind", STRUCTURES)
+def test_a_stream_of_a_structure_is_the_run(kind):
+    x = torch.randn(4, 2, 3)
+    for backend in ("reference", "cpu"):
+        shaped = {"recurrent": STRUCTURES[kind][0], "backend": backend}
+        layer = Recurrent(ChoGRU(), 3, 12, **shaped)
+        if kind == "sparse" and backend == "cpu":
+            with pytest.raises(BackendError, match="no sparse matrices"):
+                layer.stream(2)
+            continue
+        stream = layer.stream(2)
+        got = torch.stack([stream.step(x_t).clone() for x_t in x])
+        close(got, layer(x)[0].detach(), rtol=1e-5)
