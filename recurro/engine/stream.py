@@ -57,7 +57,7 @@ class Stream:
             where reading them is the work; the arithmetic stays float32. ``None`` holds
             them as they are.
         backend: ``cpu`` steps by rendered C, ``reference`` and ``vendor`` by a run of
-            one step; ``auto`` by C wherever it can.
+            one step; ``auto`` by C wherever it can, else on a CPU by the reference.
         form: How states look outside; as a tuple for each layer if not given.
 
     Raises:
@@ -103,14 +103,16 @@ class Stream:
         self._y = self._parts[-1].output
         self._shape, self._dtype = self._x.shape, self._x.dtype
         self._is_cpu = self._x.is_cpu
-        self._backend: Backend = "reference" if backend == "auto" else backend
+        self._backend: Backend = backend
+        if backend == "auto" and self._is_cpu:
+            self._backend = "reference"
         self._call = _prepared(self._parts, weights is not None, backend, self._x)
         if self._is_cpu and self._dtype in (torch.float32, torch.float64):
             self._arrays = self._x.numpy(), self._y.numpy()
 
     @property
     def backend(self) -> str:
-        """What runs the steps: ``cpu`` (rendered C), ``reference`` or ``vendor``."""
+        """What takes the steps: ``cpu`` is rendered C, others are runs of one step."""
         return self._backend if self._call is None else "cpu"
 
     @overload

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 
+from recurro.engine import Stream
 from recurro.errors import ArgumentError
 from recurro.nn.dropout import check_probability, variational_dropout
 from recurro.nn.loss import AdaptiveSoftmax, linear_cross_entropy
@@ -103,18 +104,30 @@ class LanguageNetwork(nn.Module):
         condition: Int[Tensor, " batch"] | None = None,
     ) -> tuple[Float[Tensor, "time batch width"], State]:
         """What the softmax reads at each step, and the state after the last one."""
+        e = self._embedded(tokens, condition)
+        e = variational_dropout(e, self.dropout, self.training)
+        y, state = self.recurrent(e, state, lengths)
+        y = variational_dropout(y, self.dropout, self.training)
+        return self._deepened(y), state
+
+    def _embedded(self, tokens: Tensor, condition: Tensor | None) -> Tensor:
+        """What the recurrence reads."""
         if (condition is None) != (self.condition is None):
             raise ArgumentError(
                 f"LanguageNetwork: a model with conditions={self.conditions} must "
                 f"{'' if self.conditions else 'not '}be given a condition."
             )
         e = self.embedding(tokens)
-        if self.condition is not None:
-            e = e + self.condition(condition)
-        e = variational_dropout(e, self.dropout, self.training)
-        y, state = self.recurrent(e, state, lengths)
-        y = variational_dropout(y, self.dropout, self.training)
-        return (y if self.deep is None else torch.tanh(self.deep(y))), state
+        return e if self.condition is None else e + self.condition(condition)
+
+    def _deepened(self, y: Tensor) -> Tensor:
+        return y if self.deep is None else torch.tanh(self.deep(y))
+
+    def _scored(self, d: Tensor) -> Tensor:
+        """Logarithm of P of every next token, from what the softmax reads."""
+        if isinstance(self.decoder, AdaptiveSoftmax):
+            return self.decoder.log_probs(d)
+        return torch.log_softmax(self.decoder(d), -1)
 
     def forward(self, batch: Batch, state: State = None) -> tuple[Tensor, int, State]:
         """The sum of the losses in nats, the number of targets, and the new state."""
@@ -146,9 +159,7 @@ class LanguageNetwork(nn.Module):
     ) -> tuple[Float[Tensor, "time batch vocab"], State]:
         """Logarithm of P of every next token after each step, and the new state."""
         d, state = self.hidden(tokens, state, None, condition)
-        if isinstance(self.decoder, AdaptiveSoftmax):
-            return self.decoder.log_probs(d), state
-        return torch.log_softmax(self.decoder(d), -1), state
+        return self._scored(d), state
 
     def constrain(self) -> None:
         """Hold the recurrent matrices under their spectral bound, if they have one."""
@@ -159,6 +170,9 @@ class LanguageNetwork(nn.Module):
 class NetworkStepper:
     """A language network seen from a decoder; a ``Stepper``.
 
+    Its recurrence is stepped as a stream. ``init`` reads the weights anew: begin with
+    it after further training. One thread may use it at a time.
+
     Attributes:
         network: The network, in evaluation mode.
         condition: A class for every row, or ``None``.
@@ -166,25 +180,30 @@ class NetworkStepper:
 
     network: LanguageNetwork
     condition: int | None = None
+    _streams: dict[int, Stream] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def init(self, batch_size: int) -> State:
         """Zero states."""
-        weight = self.network.embedding.weight
-        return tuple(
-            tuple(
-                weight.new_zeros(batch_size, width) for _, width in part.program.state
-            )
-            for _, part in self.network.recurrent._stack.named()
-        )
+        self._streams.clear()
+        return self._stream(batch_size).state()
 
     @torch.no_grad()
     def step(self, state: State, tokens: Int[Tensor, " batch"]) -> tuple[State, Tensor]:
         """Read tokens; give the log-probabilities of the next ``(batch, vocab)``."""
-        condition = None
+        network, condition = self.network, None
         if self.condition is not None:
             condition = torch.full_like(tokens, self.condition)
-        log_probs, state = self.network.log_probs(tokens[None], state, condition)
-        return state, log_probs[0]
+        stream = self._stream(len(tokens))
+        stream.restore(state)
+        y = stream.step(network._embedded(tokens, condition))
+        return stream.state(), network._scored(network._deepened(y))
+
+    def _stream(self, batch_size: int) -> Stream:
+        if batch_size not in self._streams:
+            self._streams[batch_size] = self.network.recurrent.stream(batch_size)
+        return self._streams[batch_size]
 
     def select(self, state: State, rows: Int[Tensor, " batch"]) -> State:
         """The state of the named rows."""

@@ -218,3 +218,19 @@ def test_a_condition_is_given_where_there_are_classes_and_only_there():
         network_of("condition").log_probs(TOKENS)
     with pytest.raises(ArgumentError, match="conditions=0 must not be given"):
         network_of().log_probs(TOKENS, None, CLASSES)
+
+
+@pytest.mark.parametrize("compiling", ["0", "1"])
+def test_a_stepper_reads_the_weights_anew_when_it_begins(monkeypatch, compiling):
+    monkeypatch.setenv("RECURRO_COMPILE", compiling)
+    network = network_of(cell=LSTM()).eval()
+    stepper, tokens = NetworkStepper(network), torch.tensor([1, 2])
+    _, before = stepper.step(stepper.init(2), tokens)
+    with torch.no_grad():
+        for parameter in network.recurrent.parameters():
+            parameter.mul_(2)
+    _, after = stepper.step(stepper.init(2), tokens)
+    with torch.no_grad():
+        wanted, _ = network.log_probs(tokens[None])
+    torch.testing.assert_close(after, wanted[0], rtol=1e-6, atol=1e-6)
+    assert not torch.allclose(before, after)
