@@ -21,7 +21,7 @@ from recurro.engine.run import Backend
 from recurro.errors import BackendError
 from recurro.nn import Recurrent
 
-__all__ = ["CELLS", "SHAPES", "EngineRow", "bench_engine"]
+__all__ = ["CELLS", "OWN_SHAPES", "SHAPES", "EngineRow", "bench_engine"]
 
 SHAPES = (
     (64, 64, 1, 100),
@@ -38,8 +38,12 @@ CELLS: dict[str, tuple[Cell, type[nn.Module] | None]] = {
     "GRU": (cells.GRU(), nn.GRU),
     "RNN": (cells.Elman(), nn.RNN),
     "LayerNormLSTM": (cells.LayerNormLSTM(), None),
+    "MinGRU": (cells.MinGRU(), None),
 }
 """The cells, and PyTorch's layer of the same equations where there is one."""
+
+OWN_SHAPES = {"MinGRU": ((256, 256, 1, 4096), (64, 256, 1, 4096))}
+"""The shapes of cells that are made for others than ``SHAPES``."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,7 @@ class EngineRow:
 
 def bench_engine(
     names: Sequence[str] = tuple(CELLS),
-    shapes: Sequence[tuple[int, int, int, int]] = SHAPES,
+    shapes: Sequence[tuple[int, int, int, int]] | None = None,
     *,
     rounds: int = 15,
     seconds: float = 0.5,
@@ -74,7 +78,8 @@ def bench_engine(
 
     Args:
         names: Keys of ``CELLS``.
-        shapes: Input size, hidden size, batch and steps of each row.
+        shapes: Input size, hidden size, batch and steps of each row; ``SHAPES`` if not
+            given, or a cell's ``OWN_SHAPES``.
         rounds: Rounds at least.
         seconds: Time at least that each side is measured for.
         backend: What runs ours.
@@ -90,7 +95,7 @@ def bench_engine(
     return [
         _measure(name, shape, rounds, seconds, backend)
         for name in names
-        for shape in shapes
+        for shape in (OWN_SHAPES.get(name, SHAPES) if shapes is None else shapes)
     ]
 
 

@@ -13,7 +13,9 @@ from recurro.cli.running import use_threads
 
 Cells = Annotated[
     list[str] | None,
-    typer.Option("--cell", metavar="NAME", help="LSTM, GRU, RNN, LayerNormLSTM."),
+    typer.Option(
+        "--cell", metavar="NAME", help="LSTM, GRU, RNN, LayerNormLSTM, MinGRU."
+    ),
 ]
 Rounds = Annotated[
     int, typer.Option("--rounds", metavar="N", min=1, help="Rounds at least.")
