@@ -10,6 +10,7 @@ from typing import Literal
 import torch
 
 from recurro.engine import cpu, scan, vendor
+from recurro.engine.constant import constant
 from recurro.engine.gradients import Storage
 from recurro.engine.ir import Program
 from recurro.engine.reference import Request
@@ -69,7 +70,11 @@ def choose(
     if vendor_runs and kernel == "lstm" and request.lengths is None:
         return "vendor"
     worth = len(request.inputs[0]) >= SHORT and os.environ.get("RECURRO_COMPILE") != "0"
-    if worth and cpu.obstacle(request) is None and _builds(request):
+    if (
+        worth
+        and cpu.obstacle(request) is None
+        and _builds(request.program, request.state[0].dtype, cpu.storage_of(request))
+    ):
         return "cpu"
     if vendor_runs:
         return "vendor"
@@ -77,13 +82,9 @@ def choose(
     return "scan" if long and scan.obstacle(request) is None else "reference"
 
 
-def _builds(request: Request) -> bool:
-    storage = request.storage or {name: (name,) for name in request.stored}
-    return _built(request.program, request.state[0].dtype, tuple(storage.items()))
-
-
+@constant
 @cache
-def _built(program: Program, dtype: torch.dtype, storage: Storage) -> bool:
+def _builds(program: Program, dtype: torch.dtype, storage: Storage) -> bool:
     """Whether the kernels of a program can be built; says once why not."""
     try:
         for part in ("infer", "train", "backward"):

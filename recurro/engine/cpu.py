@@ -21,6 +21,7 @@ from torch import Tensor
 from recurro.cells.ops import Value
 from recurro.engine.adjoint import Adjoint, adjoint
 from recurro.engine.build import build, lanes
+from recurro.engine.constant import constant
 from recurro.engine.gradients import Storage, pieces
 from recurro.engine.ir import Program
 from recurro.engine.layout import SparseMatrix, sparse_matrix
@@ -29,7 +30,7 @@ from recurro.engine.plan import Plan, backward_plan, forward_plan, kept
 from recurro.engine.reference import HiddenClip, Request, draw_masks, run_reference
 from recurro.engine.render_cpu import Kernel, Place, render
 from recurro.engine.structure import Sparse
-from recurro.engine.vendor import is_transformed
+from recurro.engine.vendor import is_functional
 
 _PRELUDE = Path(__file__).with_name("kernel.h")
 _STRUCTURES = Path(__file__).with_name("structure.h")
@@ -265,10 +266,8 @@ def _pool(threads: int) -> ThreadPoolExecutor:
 
 def obstacle(request: Request) -> str | None:
     """Why the rendered kernels cannot run this, or ``None`` if they can."""
-    if is_transformed():
-        return "torch.compile and torch.func cannot look into it"
-    if torch.is_autocast_enabled("cpu"):
-        return "it has no mixed precision"
+    if is_functional() or torch.compiler.is_exporting():
+        return "torch.func and torch.export cannot look into it"
     dtype = request.state[0].dtype
     for tensor in (*request.inputs, *request.state, *request.stored.values()):
         if not tensor.is_cpu or tensor.dtype != dtype:
@@ -282,6 +281,7 @@ def obstacle(request: Request) -> str | None:
     return None
 
 
+@constant
 @cache
 def _has_single_units(program: Program) -> bool:
     """Whether a state, a parameter or an operand inside the loop is one number."""
@@ -296,23 +296,30 @@ def _has_single_units(program: Program) -> bool:
     )
 
 
+def storage_of(request: Request) -> Storage:
+    """The stored tensors of a request, each with the parameters stacked in it."""
+    if request.storage is None:
+        return tuple((name, (name,)) for name in request.stored)
+    return tuple(request.storage.items())
+
+
 def run_cpu(request: Request) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
     """Run the step over time by rendered C; arguments and results as the reference."""
-    storage = request.storage or {name: (name,) for name in request.stored}
-    setup = _Setup(request, tuple(storage.items()), draw_masks(request))
-    stored = [request.stored[name] for name in storage]
+    storage = storage_of(request)
+    setup = Setup(request, storage, draw_masks(request))
+    stored = [request.stored[name] for name, _ in storage]
     tensors = (*request.inputs, *request.state, *stored)
     if torch.is_grad_enabled() and any(t.requires_grad for t in tensors):
         results = _Loop.apply(setup, *tensors)
     else:
-        trail, final, _ = _forward(setup, tensors, "infer")
+        trail, final, _ = run_forward(setup, tensors, "infer")
         return tuple(trail), tuple(final)
     count = len(request.state)
     return results[:count], results[count:]
 
 
 @dataclass(frozen=True, eq=False)
-class _Setup:
+class Setup:
     """What a run needs besides the tensors that gradients flow to."""
 
     request: Request
@@ -331,8 +338,8 @@ class _Setup:
 _Parts = tuple[dict[str, Tensor], list[Tensor], list[Tensor]]
 
 
-def _forward(
-    setup: _Setup, tensors: Sequence[Tensor], part: str
+def run_forward(
+    setup: Setup, tensors: Sequence[Tensor], part: str
 ) -> tuple[list[Tensor], list[Tensor], Tensor | None]:
     """The states at every step, the final ones, and what a backward pass needs."""
     request = setup.request
@@ -356,12 +363,67 @@ def _forward(
     return trail, final, named.get("saved")
 
 
+def run_backward(
+    setup: Setup,
+    given: Sequence[Tensor],
+    grads: Sequence[Tensor | None],
+    wanted: Sequence[bool],
+) -> tuple[Tensor | None, ...]:
+    """The gradients by the tensors of a run.
+
+    Args:
+        setup: The run.
+        given: Its tensors, its states at every step, and what it kept.
+        grads: The gradients by the states at every step and by the final ones.
+        wanted: For each tensor whether its gradient is.
+    """
+    request, half = setup.request, len(setup.request.state)
+    kept = half + 1
+    inputs, state, stored = setup.split(given[:-kept])
+    *trail, saved = given[-kept:]
+    made = compiled(request.program, saved.dtype, setup.storage, "backward")
+    time, batch = trail[0].shape[:2]
+    named: dict[str, Tensor | None] = {**inputs, **setup.masks, "saved": saved}
+    for (name, _), value in zip(request.program.state, trail, strict=True):
+        named[f"old_{name}"] = value
+    by_input = [
+        _by_input(request, made, name, want, time, batch)
+        for name, want in zip(inputs, wanted, strict=False)
+    ]
+    named |= {f"by_{n}": g for n, g in zip(inputs, by_input, strict=True)}
+    threads = threads_for(made, time, batch)
+    each = (threads,) if threads > 1 else ()
+    by_stored = [
+        tensor.new_zeros((*each, *tensor.shape)) if want else None
+        for tensor, want in zip(stored, wanted[-len(stored) :], strict=True)
+    ]
+    by_state = call(
+        made,
+        named,
+        stored,
+        [
+            torch.zeros_like(s) if g is None else g.contiguous()
+            for s, g in zip(state, grads[half:], strict=True)
+        ],
+        [None if g is None else g.contiguous() for g in grads[:half]],
+        start=state,
+        gradients=by_stored,
+        lengths=request.lengths,
+        down=not request.reverse,
+        clip=request.clip,
+        time=time,
+    )
+    if threads > 1:
+        by_stored = [None if g is None else g.sum(0) for g in by_stored]
+    return (*by_input, *by_state, *by_stored)
+
+
 class _Loop(torch.autograd.Function):
     """The loop over time: inputs, states and parameters to the states at every step."""
 
     @staticmethod
-    def forward(ctx: Value, setup: _Setup, *tensors: Tensor) -> tuple[Tensor, ...]:
-        trail, final, saved = _forward(setup, tensors, "train")
+    def forward(ctx: Value, setup: Setup, *tensors: Tensor) -> tuple[Tensor, ...]:
+        trail, final, saved = run_forward(setup, tensors, "train")
         ctx.setup = setup
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(*tensors, *trail, trail[0] if saved is None else saved)
@@ -369,49 +431,12 @@ class _Loop(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Value, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
-        setup: _Setup = ctx.setup
-        request, half = setup.request, len(setup.request.state)
-        given, kept = ctx.saved_tensors, half + 1
+        setup: Setup = ctx.setup
+        given, kept = ctx.saved_tensors, len(setup.request.state) + 1
         if torch.is_grad_enabled():
             return (None, *_differentiable(setup, given[:-kept], grads))
-        inputs, state, stored = setup.split(given[:-kept])
-        *trail, saved = given[-kept:]
-        made = compiled(request.program, saved.dtype, setup.storage, "backward")
-        time, batch = trail[0].shape[:2]
-        named: dict[str, Tensor | None] = {**inputs, **setup.masks, "saved": saved}
-        for (name, _), value in zip(request.program.state, trail, strict=True):
-            named[f"old_{name}"] = value
         wanted = ctx.needs_input_grad[1:]
-        by_input = [
-            _by_input(request, made, name, want, time, batch)
-            for name, want in zip(inputs, wanted, strict=False)
-        ]
-        named |= {f"by_{n}": g for n, g in zip(inputs, by_input, strict=True)}
-        threads = threads_for(made, time, batch)
-        each = (threads,) if threads > 1 else ()
-        by_stored = [
-            tensor.new_zeros((*each, *tensor.shape)) if want else None
-            for tensor, want in zip(stored, wanted[-len(stored) :], strict=True)
-        ]
-        by_state = call(
-            made,
-            named,
-            stored,
-            [
-                torch.zeros_like(s) if g is None else g.contiguous()
-                for s, g in zip(state, grads[half:], strict=True)
-            ],
-            [None if g is None else g.contiguous() for g in grads[:half]],
-            start=state,
-            gradients=by_stored,
-            lengths=request.lengths,
-            down=not request.reverse,
-            clip=request.clip,
-            time=time,
-        )
-        if threads > 1:
-            by_stored = [None if g is None else g.sum(0) for g in by_stored]
-        return (None, *by_input, *by_state, *by_stored)
+        return (None, *run_backward(setup, given, grads, wanted))
 
 
 def _by_input(
@@ -425,7 +450,7 @@ def _by_input(
 
 
 def _differentiable(
-    setup: _Setup, tensors: Sequence[Tensor], grads: Sequence[Tensor | None]
+    setup: Setup, tensors: Sequence[Tensor], grads: Sequence[Tensor | None]
 ) -> tuple[Tensor | None, ...]:
     """The same gradients by the reference, so that they can be differentiated again."""
     request, count = setup.request, len(setup.request.inputs)

@@ -13,6 +13,7 @@ from recurro.cells.cell import Cell
 from recurro.engine.backends import Backend, choose
 from recurro.engine.cpu import run_cpu
 from recurro.engine.ir import Program
+from recurro.engine.operator import run_operator
 from recurro.engine.reference import (
     HiddenClip,
     Request,
@@ -23,7 +24,7 @@ from recurro.engine.reference import (
 from recurro.engine.scan import run_scan
 from recurro.engine.structure import Structure
 from recurro.engine.trace import trace
-from recurro.engine.vendor import is_transformed, run_vendor, twin
+from recurro.engine.vendor import is_transformed, mixed_type, run_vendor, twin
 from recurro.errors import ShapeError
 
 
@@ -136,7 +137,10 @@ def run(
     ``auto`` takes C rendered from the equations, PyTorch's kernel where that is faster,
     a scan for linear cells, or the reference (``recurro.engine.backends`` has the
     rule). Results do not depend on the backend beyond rounding. Second derivatives of
-    rendered C come from the reference.
+    rendered C come from the reference, and so does what runs under torch.func; a graph
+    of torch.compile holds the C as one operator. Under autocast on the CPU it computes
+    in the parameters' type, and the results have the type that PyTorch's layer gives
+    there (for a cell without a twin the input's).
 
     Args:
         recurrence: The cell at its sizes.
@@ -167,6 +171,12 @@ def run(
     _check_inputs(recurrence, inputs, lengths)
     state = _initial_state(recurrence, inputs[0], state)
     _check_types(recurrence, stored, (*inputs, *state))
+    like = next(iter(stored.values()), inputs[0])
+    mixed = like.is_cpu and torch.is_autocast_enabled("cpu")
+    given = inputs[0].dtype
+    if mixed:
+        inputs = tuple(tensor.to(like.dtype) for tensor in inputs)
+        state = tuple(tensor.to(like.dtype) for tensor in state)
     request = Request(
         recurrence.cell,
         recurrence.program,
@@ -181,17 +191,40 @@ def run(
         recurrence.storage,
     )
     chosen = choose(request, recurrence.kernel, backend, return_states)
+    kernel = recurrence.kernel
+    if not mixed:
+        return _run_by(chosen, request, kernel, return_states)
+    with torch.autocast("cpu", enabled=chosen in ("vendor", "reference")):
+        result = _run_by(chosen, request, kernel, return_states)
+    return _typed(result, mixed_type(kernel, lengths) or given)
+
+
+def _run_by(
+    chosen: str, request: Request, kernel: str | None, return_states: bool
+) -> Result:
     if chosen == "vendor":
-        output, final = run_vendor(request, recurrence.kernel, dict(stored))
+        output, final = run_vendor(request, kernel, dict(request.stored))
         return Result(output, final, None)
     states, final = _RUNNERS[chosen](request)
-    output = recurrence.cell.output(*states)
-    if lengths is not None:
-        output = output * active_steps(lengths, len(inputs[0]))
+    output = request.cell.output(*states)
+    if request.lengths is not None:
+        output = output * active_steps(request.lengths, len(output))
     return Result(output, final, states if return_states else None)
 
 
-_RUNNERS = {"cpu": run_cpu, "scan": run_scan, "reference": run_reference}
+def _run_c(request: Request) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+    """Rendered C; in a graph of torch.compile as an operator."""
+    return (run_operator if torch.compiler.is_compiling() else run_cpu)(request)
+
+
+_RUNNERS = {"cpu": _run_c, "scan": run_scan, "reference": run_reference}
+
+
+def _typed(result: Result, dtype: torch.dtype) -> Result:
+    """The same in another type."""
+    states = result.states and tuple(s.to(dtype) for s in result.states)
+    final = tuple(s.to(dtype) for s in result.state)
+    return Result(result.output.to(dtype), final, states)
 
 
 def _check_inputs(

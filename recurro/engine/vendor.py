@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import torch
 from torch import _VF, Tensor
+from torch.autograd import forward_ad
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from recurro.cells.cell import Cell
 from recurro.cells.gated import GRU, LSTM
 from recurro.cells.simple import Elman
+from recurro.engine.constant import constant
 from recurro.engine.ir import Program
 from recurro.engine.reference import Request
 from recurro.engine.trace import trace
@@ -46,9 +48,15 @@ def twin(cell: Cell, program: Program) -> str | None:
 
 def is_transformed() -> bool:
     """Whether torch.compile or torch.func is at work, so that no value can be read."""
+    return torch.compiler.is_compiling() or is_functional()
+
+
+@constant
+def is_functional() -> bool:
+    """Whether torch.func (grad, vmap, jvp) or forward differentiation is at work."""
     functorch = torch._C._functorch  # pyright: ignore[reportAttributeAccessIssue]
-    is_compiling = torch.compiler.is_compiling()
-    return is_compiling or functorch.peek_interpreter_stack() is not None
+    stacked = functorch.peek_interpreter_stack() is not None
+    return stacked or forward_ad._current_level >= 0
 
 
 def obstacle(request: Request, kernel: str | None, return_states: bool) -> str | None:
@@ -57,6 +65,9 @@ def obstacle(request: Request, kernel: str | None, return_states: bool) -> str |
         return f"PyTorch has no kernel for {type(request.cell).__name__}"
     if is_transformed():
         return "torch.compile and torch.func cannot look into PyTorch's kernels"
+    mixed = request.state[0].is_cpu and torch.is_autocast_enabled("cpu")
+    if mixed and torch.get_autocast_dtype("cpu") == torch.float16:
+        return "PyTorch's kernels do not run in float16 on every CPU"
     if return_states:
         return "PyTorch's kernels do not give the states of every step"
     if request.clip is not None:
@@ -66,6 +77,17 @@ def obstacle(request: Request, kernel: str | None, return_states: bool) -> str |
     if request.lengths is not None and int(request.lengths.min()) == 0:
         return "PyTorch's kernels refuse rows of length 0"
     return None
+
+
+def mixed_type(kernel: str | None, lengths: Tensor | None) -> torch.dtype | None:
+    """The type that PyTorch's layer gives under autocast on the CPU.
+
+    ``nn.RNN`` and ``nn.LSTM`` give the type of autocast; ``None`` stands for that of
+    the input, as ``nn.GRU`` and ``nn.LSTM`` of packed rows give it.
+    """
+    if kernel in (None, "gru") or (kernel == "lstm" and lengths is not None):
+        return None
+    return torch.get_autocast_dtype("cpu")
 
 
 def run_vendor(

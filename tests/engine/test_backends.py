@@ -22,7 +22,7 @@ def request_of(cell, time=8, lengths=None):
 @pytest.fixture
 def compiling(monkeypatch):
     monkeypatch.setenv("RECURRO_COMPILE", "1")
-    backends._built.cache_clear()
+    backends._builds.__wrapped__.cache_clear()
     backends.warn_once.cache_clear()
 
 
