@@ -29,6 +29,8 @@ from recurro.engine.lower import lower
 from recurro.engine.plan import Plan, backward_plan, forward_plan, kept
 from recurro.engine.reference import HiddenClip, Request, draw_masks, run_reference
 from recurro.engine.render_cpu import Kernel, Place, render
+from recurro.engine.scan import obstacle as scan_obstacle
+from recurro.engine.scan import run_scan
 from recurro.engine.structure import Sparse
 from recurro.engine.vendor import is_functional
 
@@ -452,7 +454,7 @@ def _by_input(
 def _differentiable(
     setup: Setup, tensors: Sequence[Tensor], grads: Sequence[Tensor | None]
 ) -> tuple[Tensor | None, ...]:
-    """The same gradients by the reference, so that they can be differentiated again."""
+    """The same gradients by the scan or the reference, to be differentiated again."""
     request, count = setup.request, len(setup.request.inputs)
     split = count + len(request.state)
     again = replace(
@@ -460,8 +462,10 @@ def _differentiable(
         inputs=tuple(tensors[:count]),
         state=tuple(tensors[count:split]),
         stored={n: t for (n, _), t in zip(setup.storage, tensors[split:], strict=True)},
+        masks=setup.masks,
     )
-    states, final = run_reference(again)
+    runner = run_scan if scan_obstacle(again) is None else run_reference
+    states, final = runner(again)
     pairs = [
         (y, g)
         for y, g in zip((*states, *final), grads, strict=True)

@@ -57,6 +57,7 @@ class Request:
         generator: Where the masks are drawn from; torch's own if ``None``.
         storage: For each stored tensor the parameters stacked in it; ``None`` where
             each parameter is stored alone.
+        masks: Masks that were drawn before, as ``draw_masks`` gives them.
     """
 
     cell: Cell
@@ -70,6 +71,7 @@ class Request:
     training: bool = False
     generator: Generator | None = None
     storage: Mapping[str, tuple[str, ...]] | None = None
+    masks: Mapping[str, Tensor] | None = None
 
     @property
     def parameters(self) -> Mapping[str, Tensor]:
@@ -212,6 +214,9 @@ class _Eager:
 
     def bernoulli(self, name: str, p: float, per: Per, width: int | None) -> Value:
         training, like = self.request.training, self.request.state[0]
+        if self.request.masks is not None:
+            mask = self.request.masks[name]
+            return mask[self.t] if per == "step" else mask
         per_step = training and per == "step"
         drawn = self.per_step if per_step else self.per_sequence
         if name not in drawn:
@@ -276,6 +281,8 @@ def active_steps(lengths: Tensor, steps: int) -> Tensor:
 
 def draw_masks(request: Request) -> dict[str, Tensor]:
     """The masks of all steps ``(time, batch, width)``, of sequences without time."""
+    if request.masks is not None:
+        return dict(request.masks)
     time, batch = request.inputs[0].shape[:2]
     masks = {}
     for op in request.program.ops:

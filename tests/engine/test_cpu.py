@@ -138,6 +138,18 @@ def test_second_derivatives_come_from_the_reference():
     assert torch.autograd.gradgradcheck(output, (x, h))
 
 
+@pytest.mark.parametrize("cell", [cells.MinGRU(), cells.ChoGRU()], ids=repr)
+def test_second_derivatives_see_the_masks_that_were_drawn(cell):
+    cell = cells.Zoneout(cells.RecurrentDropout(cell, 0.5), 0.5)
+    sizes = {"hidden": 6, "batch": 3, "time": 8, "dtype": torch.float64}
+    request = request_of(cell, **sizes, training=True)
+    loss = run_cpu(request)[0][0].square().sum()
+    x = request.inputs[0]
+    (plain,) = torch.autograd.grad(loss, x, retain_graph=True)
+    (differentiable,) = torch.autograd.grad(loss, x, create_graph=True)
+    torch.testing.assert_close(differentiable, plain)
+
+
 def test_the_same_bits_for_any_number_of_threads():
     request = request_of(cells.LSTM(), hidden=16, batch=31, time=6, dtype=torch.float32)
     threads = torch.get_num_threads()
