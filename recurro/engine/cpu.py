@@ -24,7 +24,7 @@ from recurro.engine.build import build, lanes
 from recurro.engine.constant import constant
 from recurro.engine.gradients import Storage, pieces
 from recurro.engine.ir import Program
-from recurro.engine.layout import SparseMatrix, sparse_matrix
+from recurro.engine.layout import SparseMatrix, place_bits, sparse_matrix
 from recurro.engine.lower import lower
 from recurro.engine.plan import Plan, backward_plan, forward_plan, kept
 from recurro.engine.reference import HiddenClip, Request, draw_masks, run_reference
@@ -121,8 +121,9 @@ def compiled(
     kernel = render(plan, width, places, found)
     macros = f"#define REAL {real}\n#define LANES {width}\n"
     prelude = _PRELUDE.read_text()
-    if any(array.structure for array in plan.arrays):
-        prelude += _STRUCTURES.read_text()
+    if shaped := [array for array in plan.arrays if array.structure]:
+        bits = place_bits(max(array.width for array in shaped))
+        prelude += f"#define PLACE_BITS {bits}\n" + _STRUCTURES.read_text()
     function = build(macros + prelude + kernel.text).run
     function.restype = None
     sparse = tuple(

@@ -63,12 +63,14 @@ class _Sparse(ctypes.Structure):
         ("entries", ctypes.c_long),
         ("entry_rows", ctypes.c_void_p),
         ("entry_columns", ctypes.c_void_p),
+        ("order", ctypes.c_void_p),
+        ("rest_order", ctypes.c_void_p),
     )
 
 
 @dataclass(frozen=True, eq=False)
 class Slices:
-    """A pattern in the order in which the kernel reads it; see ``sparse.h``.
+    """A pattern in the order in which the kernel reads it; see ``structure.h``.
 
     Attributes:
         starts: Where each slice begins among the vectors of entries, and the end.
@@ -109,7 +111,8 @@ def slices(pattern: Sparse, lanes: int, transposed: bool) -> Slices:
         transposed: Whether rows and columns change places.
     """
     rows = np.repeat(np.arange(pattern.units), np.diff(pattern.indptr))
-    places = narrow(rows), narrow(pattern.indices)
+    bits = place_bits(pattern.units)
+    places = narrow(rows, bits), narrow(pattern.indices, bits)
     columns, entries = pattern.indices, np.arange(len(rows))
     if transposed:
         entries = np.lexsort((rows, columns))
@@ -130,26 +133,31 @@ def slices(pattern: Sparse, lanes: int, transposed: bool) -> Slices:
 
     in_order = bool((order == np.arange(whole)).all())
     return Slices(
-        narrow(starts),
-        narrow(columns[taken]),
-        torch.tensor(entries[taken]),
-        None if in_order else narrow(order),
-        narrow(rows[~is_shared]),
-        narrow(columns[~is_shared]),
-        torch.tensor(entries[~is_shared]),
+        narrow(starts, 32),
+        narrow(columns[taken], bits),
+        narrow(entries[taken], 32),
+        None if in_order else narrow(order, bits),
+        narrow(rows[~is_shared], bits),
+        narrow(columns[~is_shared], bits),
+        narrow(entries[~is_shared], 32),
         places,
     )
 
 
-def narrow(values: np.ndarray) -> Tensor:
+def place_bits(units: int) -> int:
+    """Bits of a row or a column; fewer leave more of the cache to the elements."""
+    return 16 if units < 2**15 else 32
+
+
+def narrow(values: np.ndarray, bits: int) -> Tensor:
     """Whole numbers of the width that the kernel reads."""
-    return torch.tensor(values.astype(np.int32))
+    return torch.tensor(values.astype(f"int{bits}"))
 
 
 def sparse_matrix(
     pattern: Sparse, lanes: int, transposed: bool, elements: Tensor
 ) -> SparseMatrix:
-    """A sparse matrix, or its transpose, as the kernel reads it.
+    """A sparse matrix, or its transpose, for the kernel to pack and to read.
 
     Args:
         pattern: Where the elements stand.
@@ -158,7 +166,7 @@ def sparse_matrix(
         elements: The stored elements.
     """
     s = slices(pattern, lanes, transposed)
-    values, rest = elements[s.entries], elements[s.rest_entries]
+    values, rest = (elements.new_empty(e.shape) for e in (s.entries, s.rest_entries))
     struct = _Sparse(
         len(s.starts) - 1,
         len(s.rest_rows),
@@ -171,5 +179,7 @@ def sparse_matrix(
         rest.data_ptr(),
         len(elements),
         *(place.data_ptr() for place in s.places),
+        s.entries.data_ptr(),
+        s.rest_entries.data_ptr(),
     )
     return SparseMatrix(struct, (s, values, rest))

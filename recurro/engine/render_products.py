@@ -481,4 +481,8 @@ def packing(w: Writer) -> str:
                 f"{len(arrays)}, {pack.vectors}, {first.width}, {inner}, {steps}, "
                 f"{int(number > 0)});"
             )
+    for number, array in enumerate(w.plan.arrays):
+        if array.kind == "sparse":
+            [(stored, _)] = w.places[array.name.removesuffix(".T")]
+            lines.append(f"  sparse_pack(a[{number}], S({stored}));")
     return "\n".join(lines)

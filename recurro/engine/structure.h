@@ -24,17 +24,31 @@ static __attribute__((unused)) void pack_blocks(
    entries that all its rows have are read side by side. What longer rows have beyond
    that comes at the end, entry by entry. */
 
+#if PLACE_BITS == 16
+typedef int16_t place; /* a row or a column */
+#else
+typedef int32_t place;
+#endif
+
 struct sparse {
   long slices, rest;
   const int32_t *starts; /* where each slice begins among the vectors of entries */
-  const int32_t *columns;
-  const REAL *values;
-  const int32_t *rows; /* the row of each lane of each slice; NULL if in order */
-  const int32_t *rest_rows, *rest_columns;
-  const REAL *rest_values;
+  const place *columns;
+  REAL *values;
+  const place *rows; /* the row of each lane of each slice; NULL if in order */
+  const place *rest_rows, *rest_columns;
+  REAL *rest_values;
   long entries; /* of the pattern as it is stored, never transposed */
-  const int32_t *entry_rows, *entry_columns;
+  const place *entry_rows, *entry_columns;
+  const int32_t *order, *rest_order; /* which stored element each value is */
 };
+
+static __attribute__((unused)) void sparse_pack(const struct sparse *s,
+                                                const REAL *elements) {
+  const long count = s->starts[s->slices] * (long)LANES;
+  for (long e = 0; e < count; e++) s->values[e] = elements[s->order[e]];
+  for (long e = 0; e < s->rest; e++) s->rest_values[e] = elements[s->rest_order[e]];
+}
 
 /* GCC makes of a loop a gather, which on many machines costs more than its loads. */
 #if V_SINGLE && defined(__x86_64__) && LANES == 16
@@ -46,20 +60,29 @@ struct sparse {
 #endif
 
 #ifdef V_GATHER
-V_FUNCTION __m128i v_four(const REAL *x, const int32_t *at) {
-  uint64_t a, b; /* two places at a time */
-  memcpy(&a, at, 8);
-  memcpy(&b, at + 2, 8);
+V_FUNCTION __m128i v_four(const REAL *x, const place *at) {
   const int32_t *const bits = (const int32_t *)x;
-  __m128i y = _mm_cvtsi32_si128(bits[(uint32_t)a]);
-  y = _mm_insert_epi32(y, bits[a >> 32], 1);
-  y = _mm_insert_epi32(y, bits[(uint32_t)b], 2);
-  return _mm_insert_epi32(y, bits[b >> 32], 3);
+#if PLACE_BITS == 16
+  uint64_t n; /* four places at a time */
+  memcpy(&n, at, 8);
+  __m128i y = _mm_cvtsi32_si128(bits[(uint16_t)n]);
+  y = _mm_insert_epi32(y, bits[(uint16_t)(n >> 16)], 1);
+  y = _mm_insert_epi32(y, bits[(uint16_t)(n >> 32)], 2);
+  return _mm_insert_epi32(y, bits[n >> 48], 3);
+#else
+  uint64_t n, m; /* two places at a time */
+  memcpy(&n, at, 8);
+  memcpy(&m, at + 2, 8);
+  __m128i y = _mm_cvtsi32_si128(bits[(uint32_t)n]);
+  y = _mm_insert_epi32(y, bits[n >> 32], 1);
+  y = _mm_insert_epi32(y, bits[(uint32_t)m], 2);
+  return _mm_insert_epi32(y, bits[m >> 32], 3);
+#endif
 }
 #endif
 
 /* x[at[0]], x[at[1]], ... */
-V_FUNCTION vec v_gather(const REAL *x, const int32_t *at) {
+V_FUNCTION vec v_gather(const REAL *x, const place *at) {
 #ifdef V_GATHER
 #if V_GATHER == 16
   __m512i y = _mm512_castsi128_si512(v_four(x, at));
@@ -82,7 +105,7 @@ static __attribute__((unused)) void sparse_product(REAL *restrict y, const REAL 
                            const struct sparse *s) {
   for (long slice = 0; slice < s->slices; slice++) {
     vec sum = v_set(0);
-    const int32_t *columns = s->columns + s->starts[slice] * (long)LANES;
+    const place *columns = s->columns + s->starts[slice] * (long)LANES;
     const REAL *values = s->values + s->starts[slice] * (long)LANES;
     const REAL *const end = s->values + s->starts[slice + 1] * (long)LANES;
     for (; values < end; values += LANES, columns += LANES)
