@@ -64,15 +64,17 @@ static __attribute__((unused)) void advise(void *at, long count) {
    count at a time are the first L. */
 static void tile(void *const *a, const struct run *run, const long from,
                  const long R) {
-  const long T = run->T, B = run->B, slots = @steps@ * @rows@;
+  const long T = run->T, B = run->B;
   const REAL *const shared = run->shared;
   const REAL *x[@most@], *y[@steps@ * @rows@];
   long row[@rows@], slot[@steps@ * @rows@], begin[@rows@], live[@rows@], L = R;
   for (long r = 0; r < R; r++) row[r] = run->order ? run->order[from + r] : from + r;
   @buffers@
-  (void)x, (void)y, (void)shared, (void)slots;@begin@
+  (void)x, (void)y, (void)shared;@begin@
   long chunk = @steps@ * (@rows@ / R);
   if (chunk > @rows@) chunk = @rows@;
+  const long slots = chunk * R;
+  (void)slots;
   for (long s0 = 0; s0 < T; s0 += chunk) {
     const long n = T - s0 < chunk ? T - s0 : chunk;
     long count = 0;

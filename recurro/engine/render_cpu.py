@@ -368,7 +368,9 @@ def _framed(**parts: object) -> str:
 def _rows_at_once(w: Writer) -> int:
     """Rows that go through the steps together, so that their memory stays in cache."""
     size = 4 * sum(w.buffers.values())
-    return min(96, max(18, CACHE // size // ROWS * ROWS))
+    alone = any(op.name == "sparse" for op in w.plan.nodes)  # rows share no reading
+    least = ROWS if alone else 3 * ROWS
+    return min(96, max(least, CACHE // size // ROWS * ROWS))
 
 
 def _buffers(w: Writer, rows: int) -> str:
