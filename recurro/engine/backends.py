@@ -31,10 +31,10 @@ def choose(
 ) -> str:
     """The backend that runs a call.
 
-    ``auto`` takes rendered C from four steps up, but PyTorch's kernel for an LSTM whose
-    rows all count (there it is the faster one). Where neither can run the call, it
-    takes a scan for linear cells from sixteen steps up, and else the reference. It
-    never looks at the clock, so the same call always goes the same way.
+    ``auto`` takes rendered C from four steps up, else PyTorch's kernel. Where neither
+    can run the call, it takes a scan for linear cells from sixteen steps up, and else
+    the reference. It never looks at the clock, so the same call always goes the same
+    way.
     Where the C cannot be built, one warning says why, and the next in line runs.
     ``RECURRO_COMPILE=0`` in the environment keeps ``auto`` from compiling.
 
@@ -67,8 +67,6 @@ def choose(
             )
         return backend
     vendor_runs = vendor.obstacle(request, kernel, return_states) is None
-    if vendor_runs and kernel == "lstm" and request.lengths is None:
-        return "vendor"
     worth = len(request.inputs[0]) >= SHORT and os.environ.get("RECURRO_COMPILE") != "0"
     if (
         worth

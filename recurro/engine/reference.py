@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import torch
 from torch import Generator, Tensor
@@ -41,6 +42,10 @@ class HiddenClip:
         return gradient
 
 
+Memory = Literal["high", "low"]
+"""Whether all that the way back needs is kept, or only the states at some steps."""
+
+
 @dataclass(frozen=True)
 class Request:
     """One run over time, after its arguments were checked.
@@ -57,6 +62,7 @@ class Request:
         generator: Where the masks are drawn from; torch's own if ``None``.
         storage: For each stored tensor the parameters stacked in it; ``None`` where
             each parameter is stored alone.
+        memory: ``low`` where only some states may be kept for the way back.
         masks: Masks that were drawn before, as ``draw_masks`` gives them.
     """
 
@@ -71,6 +77,7 @@ class Request:
     training: bool = False
     generator: Generator | None = None
     storage: Mapping[str, tuple[str, ...]] | None = None
+    memory: Memory = "high"
     masks: Mapping[str, Tensor] | None = None
 
     @property

@@ -13,9 +13,11 @@ from recurro.cells.cell import Cell
 from recurro.engine.backends import Backend, choose
 from recurro.engine.cpu import run_cpu
 from recurro.engine.ir import Program
+from recurro.engine.memory import run_in_spans
 from recurro.engine.operator import run_operator
 from recurro.engine.reference import (
     HiddenClip,
+    Memory,
     Request,
     active_steps,
     run_reference,
@@ -25,7 +27,7 @@ from recurro.engine.scan import run_scan
 from recurro.engine.structure import Structure
 from recurro.engine.trace import trace
 from recurro.engine.vendor import is_transformed, mixed_type, run_vendor, twin
-from recurro.errors import ShapeError
+from recurro.errors import ArgumentError, ShapeError
 
 
 class Result(NamedTuple):
@@ -130,6 +132,7 @@ def run(
     clip: HiddenClip | None = None,
     training: bool = False,
     backend: Backend = "auto",
+    memory: Memory = "high",
     generator: Generator | None = None,
 ) -> Result:
     """Run a recurrence over time.
@@ -154,9 +157,12 @@ def run(
         clip: Bound on the gradient of the loss by the state at each step backward.
         training: Whether the cell's masks are random.
         backend: ``auto``, ``reference``, ``vendor``, ``cpu`` or ``scan``.
+        memory: ``low`` keeps the states at about every sqrt(time)-th step alone and
+            makes the rest again on the way back.
         generator: Where the masks are drawn from; torch's own if not given.
 
     Raises:
+        ArgumentError: If ``memory`` or ``backend`` is unknown.
         ShapeError: If a tensor does not fit.
         BackendError: If the named backend cannot run this.
 
@@ -189,7 +195,10 @@ def run(
         training,
         generator,
         recurrence.storage,
+        memory,
     )
+    if memory not in ("high", "low"):
+        raise ArgumentError(f"run: memory must be 'high' or 'low', got {memory!r}.")
     chosen = choose(request, recurrence.kernel, backend, return_states)
     kernel = recurrence.kernel
     if not mixed:
@@ -205,7 +214,10 @@ def _run_by(
     if chosen == "vendor":
         output, final = run_vendor(request, kernel, dict(request.stored))
         return Result(output, final, None)
-    states, final = _RUNNERS[chosen](request)
+    runner = _RUNNERS[chosen]
+    states, final = (
+        run_in_spans(runner, request) if request.memory == "low" else runner(request)
+    )
     output = request.cell.output(*states)
     if request.lengths is not None:
         output = output * active_steps(request.lengths, len(output))

@@ -70,6 +70,8 @@ def obstacle(request: Request, kernel: str | None, return_states: bool) -> str |
         return "PyTorch's kernels do not run in float16 on every CPU"
     if return_states:
         return "PyTorch's kernels do not give the states of every step"
+    if request.memory == "low":
+        return "PyTorch's kernels keep every step"
     if request.clip is not None:
         return "PyTorch's kernels cannot clip the gradient by the state"
     if 0 in request.inputs[0].shape or 0 in request.state[0].shape:

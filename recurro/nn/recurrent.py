@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from recurro.cells import Cell, DeepTransition, RecurrentDropout, Zoneout, init
 from recurro.engine import HiddenClip, Stream
+from recurro.engine.reference import Memory
 from recurro.engine.run import Backend
 from recurro.engine.stream import Weights
 from recurro.engine.structure import Sparse, Structure
@@ -62,6 +63,8 @@ class Recurrent(nn.Module):
         initial: Initialisers by parameter name (``U_n``), letter (``W``, ``U``, ``b``)
             or ``vector``, before those of the cell.
         backend: ``auto``, ``reference``, ``vendor``, ``cpu`` or ``scan``.
+        memory: ``low`` keeps for the way back only the states at about every
+            sqrt(time)-th step, and makes the rest again: a third more work.
 
     Raises:
         ArgumentError: If an argument is out of its range.
@@ -96,6 +99,7 @@ class Recurrent(nn.Module):
         spectral_bound: float | None = None,
         initial: Mapping[str, init.Initializer] | None = None,
         backend: Backend = "auto",
+        memory: Memory = "high",
     ) -> None:
         super().__init__()
         if not isinstance(cell, Cell):
@@ -128,6 +132,7 @@ class Recurrent(nn.Module):
             weight_drop=check_probability(weight_drop, "weight_drop", "Recurrent"),
             clip=hidden_clip,
             backend=backend,
+            memory=memory,
         )
         register(self, self._stack)
         initialise(self, self._stack, initial or {})

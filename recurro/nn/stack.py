@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from recurro.cells import Cell, init
 from recurro.engine import HiddenClip, Recurrence, Stream, recurrence, run
+from recurro.engine.reference import Memory
 from recurro.engine.run import Backend
 from recurro.engine.stream import StateForm, Weights
 from recurro.engine.structure import Structure
@@ -46,6 +47,7 @@ class Options:
     weight_drop: float = 0.0
     clip: HiddenClip | None = None
     backend: Backend = "auto"
+    memory: Memory = "high"
 
 
 def build_stack(
@@ -216,6 +218,7 @@ def run_stack(
                 clip=options.clip,
                 training=module.training,
                 backend=options.backend,
+                memory=options.memory,
             )
             outputs.append(result.output)
             final.append(result.state)

@@ -29,7 +29,8 @@ def compiling(monkeypatch):
 @pytest.mark.parametrize(
     ("cell", "options", "wanted"),
     [
-        (cells.LSTM(), {}, "vendor"),
+        (cells.LSTM(), {}, "cpu"),
+        (cells.LSTM(), {"time": 1}, "vendor"),
         (cells.LSTM(), {"lengths": torch.tensor([8, 3])}, "cpu"),
         (cells.GRU(), {}, "cpu"),
         (cells.GRU(), {"time": 1}, "vendor"),
