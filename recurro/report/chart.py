@@ -13,7 +13,7 @@ __all__ = ["Level", "Line", "line_chart", "ticks"]
 Point: TypeAlias = tuple[float, float]
 
 WIDTH, HEIGHT = 780, 380
-LEFT, RIGHT, TOP, BOTTOM = 58, 14, 14, 46
+LEFT, RIGHT, TOP, BOTTOM = 72, 14, 14, 46
 LABELS = 136
 """Room to the right for the names of levels, where there are any."""
 POINTS = 400
@@ -196,7 +196,7 @@ def _axes(frame: _Frame, x_label: str, y_label: str) -> list[str]:
         f'<line class="axis" x1="{LEFT}" x2="{right}" y1="{base}" y2="{base}"/>'
         f'<text class="label" x="{(LEFT + right) / 2}" y="{HEIGHT - 6}" '
         f'text-anchor="middle">{escape(x_label)}</text>'
-        f'<text class="label" transform="translate(14 {middle}) rotate(-90)" '
+        f'<text class="label" transform="translate(12 {middle}) rotate(-90)" '
         f'text-anchor="middle">{escape(y_label)}</text>'
     )
     return parts
