@@ -148,7 +148,7 @@ class _Bar:
         if self.name != "training":
             self.begun = time.monotonic()
         share = _share(step, total, time.monotonic() - self.begun, self.limit)
-        figures = _figures(step, total, fields, wide=self.progress.console.width >= 100)
+        figures = _figures(fields, wide=self.progress.console.width >= 100)
         self._move("training", share, figures)
 
     def _move(self, name: str, share: float, figures: str) -> None:
@@ -178,7 +178,7 @@ class _Lines:
         if valid != self.valid or self._due():
             self.valid = valid
             self.shown = time.monotonic()
-            self._print(f"step {step:,} of {total:,} · {_figures(step, total, fields)}")
+            self._print(f"step {step:,} of {total:,} · {_figures(fields)}")
 
     def _due(self) -> bool:
         now = time.monotonic()
@@ -197,11 +197,9 @@ def _share(step: int, total: int, seconds: float, limit: float | None) -> float:
     return min(1.0, max(done, seconds / limit) if limit else done)
 
 
-def _figures(
-    step: int, total: int, fields: Mapping[str, Any], *, wide: bool = True
-) -> str:
+def _figures(fields: Mapping[str, Any], *, wide: bool = True) -> str:
     """The latest figures on one line."""
-    parts = [f"pass {fields['epoch'] + (step < total)}"] if "epoch" in fields else []
+    parts = [f"pass {fields['epoch']}"] if "epoch" in fields else []
     loss = fields.get("loss")
     if loss is not None and loss == loss:
         parts.append(f"loss {loss:.3f}")

@@ -342,7 +342,7 @@ class _Run:
             last = self.at.validations[-1] if self.at.validations else {}
             scores = {key: value for key, value in last.items() if key != "step"}
             figures = {
-                "epoch": self.at.epoch,
+                "epoch": self.at.epoch + (self.at.batch > 0),
                 **self.meter.look(),
                 "learning_rate": self.rate,
                 "explosions": self.clipper.explosions,

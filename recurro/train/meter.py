@@ -19,8 +19,8 @@ class Progress(Protocol):
         Args:
             step: Updates made.
             total: Updates of the whole run, as far as is known.
-            fields: Names and numbers: epoch, loss, learning_rate, items_per_second,
-                explosions, and the scores of the last validation.
+            fields: Names and numbers: epoch (the pass it is in), loss, learning_rate,
+                items_per_second, explosions, and the scores of the last validation.
         """
         ...
 

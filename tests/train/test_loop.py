@@ -312,6 +312,8 @@ def test_progress_is_told_now_and_then():
     assert fields["items_per_second"] > 0
     assert 0 < fields["loss"] < 2
     assert len(recorder.seen) <= 10 * history.seconds + 5
+    train(ToyTask(), changed(max_steps=30), progress=recorder)  # a pass and a half
+    assert recorder.seen[-1][2]["epoch"] == 2
 
 
 def test_the_metrics_hold_the_mean_loss_since_the_last_line(tmp_path):
