@@ -61,18 +61,19 @@ def demo(
     what = f"'{file}'" if file else f"{len(files)} files of Python's standard library"
     if not json:
         say_dim(f"A model of {what}, character by character, in about two minutes.\n")
+    prompt = "" if file else "def "
     run = out or free_folder(name_of(files) if file else "demo")
     with interruptible(run):
         with watch(quiet=quiet, limit=seconds) as watcher:
             model = demo_model(files, seconds)
             model.set_params(out=run, overwrite=overwrite)
             model.fit(files, progress=watcher, reading=watcher.reading)
-        samples = samples_of(model, length=400)
+        samples = samples_of(model, length=400, prompt=prompt)
         write_report(run, samples=samples)
     if json:
         print_json({**outcome(model, run), "samples": list(map(vars, samples))})
     else:
-        _tell(model, run, samples, "" if file else " --prompt 'def '")
+        _tell(model, run, samples, f" --prompt '{prompt}'" if prompt else "")
 
 
 def _tell(model: LanguageModel, run: Path, samples: list[Sample], prompt: str) -> None:

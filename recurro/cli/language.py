@@ -117,7 +117,7 @@ def outcome(model: Trained, run: Path) -> dict[str, object]:
     }
 
 
-def samples_of(model: Trained, length: int = 300) -> list[Sample]:
+def samples_of(model: Trained, length: int = 300, prompt: str = "") -> list[Sample]:
     """What the model writes at a few temperatures, or for a few classes."""
     if isinstance(model, ClassLanguageModel):
         return [
@@ -129,7 +129,7 @@ def samples_of(model: Trained, length: int = 300) -> list[Sample]:
         Sample(
             f"temperature {temperature}",
             "\n".join(
-                model.generate(length=length, temperature=temperature, seed=seed)
+                model.generate(prompt, length, temperature=temperature, seed=seed)
                 for seed in range(count)
             ).strip("\n"),
         )

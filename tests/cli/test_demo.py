@@ -51,6 +51,7 @@ def test_the_demo_without_a_file(folder, monkeypatch):
         (small / name).write_text("def add(a, b):\n    return a + b\n\n\n" * 90)
     monkeypatch.setattr(sysconfig, "get_path", lambda name: str(small))
     out = recurro("demo", "--seconds", 1, "-q").out
+    assert out.count("---\ndef ") == 3  # each sample goes on from the same words
     assert "2 files of Python's standard library" in out
     assert "recurro generate runs/demo-1 --prompt 'def ' --temperature 0.7" in out
 
