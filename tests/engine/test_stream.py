@@ -124,7 +124,7 @@ def test_random_cells(cell: Planned):
 
 @pytest.mark.slow
 @given(planned())
-@settings(max_examples=120, **ONCE)
+@settings(max_examples=60, **ONCE)
 def test_many_random_cells(cell: Planned):
     check_random_cell(cell)
 
