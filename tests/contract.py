@@ -176,7 +176,8 @@ class LayerSubject(Subject):
         saved.seek(0)
         loaded = torch.load(saved, weights_only=False).double()
         state_dict = io.BytesIO()
-        torch.save(parameters, state_dict)
+        buffers = dict(self.module.named_buffers())
+        torch.save({**buffers, **parameters}, state_dict)
         state_dict.seek(0)
         loaded.load_state_dict(torch.load(state_dict, weights_only=True))
         modules = [

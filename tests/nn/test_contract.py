@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from recurro import cells, nn
+from recurro import BlockDiagonal, Diagonal, Sparse, cells, nn
 from recurro.nn import Recurrent
 from tests.contract import CHECKS, HIDDEN, INPUT, LayerSubject
 
@@ -29,6 +29,9 @@ SUBJECTS = [
     general("bidirectional", cells.GRU(), num_layers=2, bidirectional=True),
     general("residual", cells.MinGRU(), num_layers=3, residual=True),
     general("deep", cells.Elman(), transition_depth=3),
+    general("diagonal", cells.ChoGRU(), recurrent=Diagonal()),
+    general("blocks", cells.LSTM(), recurrent=BlockDiagonal(3)),
+    general("sparse", cells.Leaky(0.3), recurrent=Sparse([0, 1, 1, 3], [2, 0, 1])),
     general("dropout", cells.GRU(), True, num_layers=2, dropout=0.4),
     general("variational", cells.LSTM(), True, num_layers=2, variational_dropout=0.4),
     general("recurrent dropout", cells.LSTM(), True, recurrent_dropout=0.4),
