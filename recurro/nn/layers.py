@@ -7,11 +7,7 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.rnn import (
-    PackedSequence,
-    pack_padded_sequence,
-    pad_packed_sequence,
-)
+from torch.nn.utils.rnn import PackedSequence
 
 from recurro import cells
 from recurro.engine import Stream
@@ -147,13 +143,11 @@ class _DropIn(nn.Module):
     def _forward_packed(
         self, input: PackedSequence, hx: Tensor | tuple[Tensor, ...] | None
     ) -> tuple[PackedSequence, Tensor | tuple[Tensor, ...]]:
-        x, lengths = pad_packed_sequence(input)
-        y, final = self._run(x, self._split(hx, True), lengths.to(x.device))
-        order = input.sorted_indices
-        if order is not None:
-            y, lengths = y[:, order], lengths[order.cpu()]
-        packed = pack_padded_sequence(y, lengths)
-        return input._replace(data=packed.data), self._joined(final)
+        numbers, places, lengths = _packing(input)
+        x = input.data.index_select(0, numbers.flatten()).unflatten(0, numbers.shape)
+        y, final = self._run(x, self._split(hx, True), lengths)
+        data = y.flatten(0, 1).index_select(0, places)
+        return input._replace(data=data), self._joined(final)
 
     def _run(
         self, x: Tensor, state: tuple[LayerState, ...] | None, lengths: Tensor | None
@@ -207,6 +201,29 @@ class _DropIn(nn.Module):
 def _stacked(state: tuple[LayerState, ...]) -> tuple[Tensor, ...]:
     """A tuple for each layer as a tensor for each variable."""
     return tuple(torch.stack(variable) for variable in zip(*state, strict=True))
+
+
+def _packing(packed: PackedSequence) -> tuple[Tensor, Tensor, Tensor]:
+    """Where packed rows stand in padded ones, and the other way round.
+
+    Args:
+        packed: Rows of different length.
+
+    Returns:
+        The number ``(time, batch)`` in the packed data of each step (any where there
+        is none), the place in ``time * batch`` of each item, and the lengths.
+    """
+    data, sizes, order, back = packed
+    device, batch = data.device, int(sizes[0])
+    counts = torch.arange(batch) < sizes[:, None]  # longest row first
+    numbers = counts.flatten().cumsum(0).view_as(counts).to(device) - 1
+    lengths = counts.sum(0).to(device)
+    rows = torch.arange(batch, device=device) if order is None else order
+    steps = torch.arange(len(sizes), device=device)[:, None]
+    places = (steps * batch + rows)[counts.to(device)]
+    if back is not None:
+        numbers, lengths = numbers[:, back], lengths[back]
+    return numbers, places, lengths
 
 
 class LSTM(_DropIn):
