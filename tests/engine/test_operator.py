@@ -20,6 +20,7 @@ from recurro import cells
 from recurro.engine import HiddenClip
 from recurro.engine.cpu import storage_of
 from recurro.engine.operator import known
+from recurro.engine.structure import BlockDiagonal
 from recurro.errors import BackendError
 from recurro.nn import GRU, LSTM, RNN, Recurrent
 from tests.contract import grad_of, weighted
@@ -97,6 +98,8 @@ def one_graph():
     same(Recurrent(cells.LayerNormLSTM(), 4, 6, **masks), x, count=1)
     same(Recurrent(cells.GRU(), 4, 6, **masks).eval(), x, count=1)
     same(States(), x, count=2)
+    shaped = Recurrent(cells.GRU(), 4, 6, recurrent=BlockDiagonal(2))
+    same(shaped, x, count=1)
     same(recurro.accelerate(nn.GRU(4, 6)).double(), x.double().detach(), count=1)
 
 
