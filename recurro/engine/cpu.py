@@ -7,9 +7,7 @@ after it, each by one large product of PyTorch's; the kernel does what is betwee
 from __future__ import annotations
 
 import ctypes
-import os
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from math import prod
@@ -19,6 +17,7 @@ import torch
 from torch import Tensor
 
 from recurro.cells.ops import Value
+from recurro.engine import team
 from recurro.engine.adjoint import Adjoint, adjoint
 from recurro.engine.build import build, lanes
 from recurro.engine.constant import constant
@@ -36,18 +35,6 @@ from recurro.engine.vendor import is_functional
 
 _PRELUDE = Path(__file__).with_name("kernel.h")
 _STRUCTURES = Path(__file__).with_name("structure.h")
-
-
-class _Run(ctypes.Structure):
-    """The kernel's ``struct run``."""
-
-    _fields_ = (
-        *((name, ctypes.c_long) for name in ("T", "B", "start", "stop")),
-        *((name, ctypes.c_long) for name in ("down", "prepare")),
-        *((name, ctypes.c_void_p) for name in ("lengths", "order", "shared", "own")),
-        ("value", ctypes.c_double),
-        ("norm", ctypes.c_double),
-    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,7 +179,7 @@ def call(
         time: Steps.
     """
     kernel, batch = made.kernel, len(first[0])
-    threads = threads_for(made, time, batch)
+    threads, members = split_of(made, time, batch, lengths, clip)
     last = [torch.empty_like(value) for value in first]
     arrays = [None if n is None else tensors.get(n) for n in made.names]
     start = start or [None] * len(first)
@@ -206,32 +193,32 @@ def call(
     work = first[0].new_empty(kernel.shared + threads * kernel.own)
     shared, size = work.data_ptr(), work.element_size()
     rows = _rows(lengths, threads)
-    order = _Run(
+    order = team.Order(
         *(time, batch, 0, batch, down, True),
         *((rows.lengths.data_ptr(), rows.order.data_ptr()) if rows else (None, None)),
         *(shared, shared + kernel.shared * size),
         *((clip.value or 0.0, clip.norm or 0.0) if clip else (0.0, 0.0)),
     )
-    if threads == 1:
-        made.function(table, ctypes.byref(order))
-        return last
-    order.stop = 0
-    made.function(table, ctypes.byref(order))  # packs the parameters
-    orders = []
-    counts = [len(range(i, batch, threads)) for i in range(threads)]
-    for i, count in enumerate(counts):
-        part = _Run.from_buffer_copy(order)
-        part.prepare, part.start = False, sum(counts[:i])
-        part.stop, part.own = part.start + count, order.own + i * kernel.own * size
-        orders.append(part)
     tables = [table] * threads
     for i in range(1, threads):  # each thread adds to gradients of its own
         tables[i] = type(table).from_buffer_copy(table)
         for j, gradient in enumerate(gradients, len(held) - len(gradients)):
             if gradient is not None:
                 tables[i][j] = gradient[i].data_ptr()
-    list(_pool(threads).map(made.function, tables, map(ctypes.byref, orders)))
+    team.run(made.function, tables, order, kernel.own * size, members)
     return last
+
+
+def split_of(
+    made: Compiled,
+    time: int,
+    batch: int,
+    lengths: Tensor | None,
+    clip: HiddenClip | None,
+) -> tuple[int, int]:
+    """Into how many parts the rows of a run are cut, and the units."""
+    whole = lengths is None and clip is None  # only then units need no one else
+    return team.split(time, batch, made.kernel.shared, made.kernel.team and whole)
 
 
 def _sparse(made: Compiled, number: int, elements: Tensor) -> SparseMatrix:
@@ -240,28 +227,6 @@ def _sparse(made: Compiled, number: int, elements: Tensor) -> SparseMatrix:
     assert isinstance(array.structure, Sparse)
     back = array.name.endswith(".T")
     return sparse_matrix(array.structure, made.lanes, back, elements)
-
-
-WORTH = 2**22
-"""Products in a run for which a second thread is worth its start."""
-
-
-def threads_for(made: Compiled, time: int, batch: int) -> int:
-    """Into how many parts the rows of a run are cut."""
-    if time * batch * made.kernel.shared < WORTH:
-        return 1
-    return max(1, min(torch.get_num_threads(), batch // 6))
-
-
-_POOLS: dict[int, ThreadPoolExecutor] = {}
-if hasattr(os, "register_at_fork"):  # a child has none of its parent's threads
-    os.register_at_fork(after_in_child=_POOLS.clear)
-
-
-def _pool(threads: int) -> ThreadPoolExecutor:
-    if threads not in _POOLS:
-        _POOLS[threads] = ThreadPoolExecutor(threads)
-    return _POOLS[threads]
 
 
 # -- one step of autograd ----------------------------------------------------------
@@ -394,7 +359,7 @@ def run_backward(
         for name, want in zip(inputs, wanted, strict=False)
     ]
     named |= {f"by_{n}": g for n, g in zip(inputs, by_input, strict=True)}
-    threads = threads_for(made, time, batch)
+    threads, _ = split_of(made, time, batch, request.lengths, request.clip)
     each = (threads,) if threads > 1 else ()
     by_stored = [
         tensor.new_zeros((*each, *tensor.shape)) if want else None

@@ -1,6 +1,7 @@
 /* The frame of every kernel: rows through time, in chunks of steps. The renderer puts
    the text of a plan in place of each name between two @, after kernel.h. */
 
+#include <sched.h>
 #ifdef __linux__
 #include <sys/mman.h>
 #endif
@@ -18,7 +19,28 @@ struct run {
   const int64_t *lengths, *order;
   REAL *shared, *own;
   double value, norm;
+  long member, members; /* of a team that shares the units of the same rows */
+  struct meeting *meeting;
 };
+
+struct meeting {
+  int arrived, round;
+};
+
+/* Wait until all members of the team are here. It spins, for a step is short; where a
+   member has no processor of its own, the others soon let it run. */
+static void meet(const struct run *run) {
+  if (run->members == 1) return;
+  struct meeting *const at = run->meeting;
+  const int round = __atomic_load_n(&at->round, __ATOMIC_ACQUIRE);
+  if (__atomic_add_fetch(&at->arrived, 1, __ATOMIC_ACQ_REL) == run->members) {
+    __atomic_store_n(&at->arrived, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&at->round, round + 1, __ATOMIC_RELEASE);
+    return;
+  }
+  for (long spins = 0; __atomic_load_n(&at->round, __ATOMIC_ACQUIRE) == round; spins++)
+    if (spins > 2000) sched_yield();
+}
 typedef void (*product_t)(vec *, const vec *, const REAL *, const REAL *const *, long);
 typedef void (*outer_t)(REAL *, long, const REAL *, long, const REAL *, long, long);
 
@@ -26,6 +48,12 @@ typedef void (*outer_t)(REAL *, long, const REAL *, long, const REAL *, long, lo
 static inline long rows_of(long left) {
   const long tiles = (left + @most@ - 1) / @most@;
   return (left + tiles - 1) / tiles;
+}
+
+/* Where the part of a member begins, in whole tiles. */
+static inline __attribute__((unused)) long share(long count, long member,
+                                                 const struct run *run) {
+  return member == run->members ? count : count * member / run->members / @most@ * @most@;
 }
 
 static __attribute__((unused)) void clip(REAL *g, long n, const struct run *run) {
@@ -70,7 +98,10 @@ static void tile(void *const *a, const struct run *run, const long from,
   long row[@rows@], slot[@steps@ * @rows@], begin[@rows@], live[@rows@], L = R;
   for (long r = 0; r < R; r++) row[r] = run->order ? run->order[from + r] : from + r;
   @buffers@
-  (void)x, (void)y, (void)shared;@begin@
+  (void)x, (void)y, (void)shared;
+  if (run->member == 0) {@begin@
+  }
+  meet(run);
   long chunk = @steps@ * (@rows@ / R);
   if (chunk > @rows@) chunk = @rows@;
   const long slots = chunk * R;
@@ -88,6 +119,7 @@ static void tile(void *const *a, const struct run *run, const long from,
       for (long r = 0; r < L; r++) slot[count++] = t * B + row[r];
     }
 @chunk@
+    meet(run);
     for (long s = 0; s < n; s++) {
       const long t = run->down ? T - 1 - s0 - s : s0 + s, L = live[s];
       const long *const at = slot + begin[s];
@@ -95,7 +127,10 @@ static void tile(void *const *a, const struct run *run, const long from,
 @body@@forget@@clip@@stand@@trail@@swap@
     }
 @after@
-  }@finish@
+    meet(run);
+  }
+  if (run->member == 0) {@finish@
+  }
 }
 
 void run(void *const *a, const struct run *run) {

@@ -73,11 +73,13 @@ class Kernel:
             the gradients of the stored parameters.
         shared: Numbers of memory that it needs for packed parameters.
         own: Numbers of memory that it needs for each thread.
+        team: Whether several threads can share the units of the same rows.
     """
 
     text: str
     shared: int
     own: int
+    team: bool
 
 
 def render(
@@ -125,7 +127,7 @@ def render(
         begin=_each_carry(w, _BEGIN) + _zero_sums(w),
         chunk="\n".join("    " + line for line in w.before),
         old=_old(w),
-        before=_each_carry(w, _BEFORE) if plan.reverse else "",
+        before=_each_carry(w, _BEFORE) + "\n      meet(run);" if plan.reverse else "",
         body="\n".join("      " + line for line in w.lines),
         forget=_each_carry(w, _FORGET),
         clip=_each_carry(w, _CLIP) if plan.reverse else "",
@@ -135,7 +137,15 @@ def render(
         after="\n".join("    " + line for line in after),
         finish=_each_carry(w, _FINISH) + sum_gradients(w, pieces),
     )
-    return Kernel(text, w.shared, sum(w.buffers.values()) * rows)
+    return Kernel(text, w.shared, sum(w.buffers.values()) * rows, _team(plan))
+
+
+def _team(plan: Plan) -> bool:
+    """Whether all is made unit by unit, with no sum over units that several make."""
+    return not any(
+        op.name in ("sparse", *REDUCTIONS) or (op.width == 1 and op.name != "const")
+        for op in plan.nodes
+    )
 
 
 # -- phases ------------------------------------------------------------------------
@@ -152,6 +162,7 @@ def _phase(w: Writer, phase: int) -> None:
     )
     for width, nodes in groupby(wide, key=lambda i: w.plan.nodes[i].width):
         _units(w, phase, width, list(nodes))
+    w.add("meet(run);")
 
 
 def _single(w: Writer, phase: int, nodes: list[int]) -> None:
@@ -195,7 +206,7 @@ def _units(w: Writer, phase: int, width: int, nodes: list[int]) -> None:
     # Back and forth, so that the weights read last are read first in the next step.
     turn = "(s & 1)" if groups and not reduced else "0"
     count = -(-blocks // vectors)
-    w.add(f"for (long k0 = 0; k0 < {count}; k0++) {{")
+    w.add(f"for (long k0 = run->member; k0 < {count}; k0 += run->members) {{")
     w.add(f"const long u0 = ({turn} ? {count - 1} - k0 : k0) * {vectors} * LANES;")
     w.add("for (long r0 = 0, m0; r0 < L; r0 += m0) {", "  m0 = rows_of(L - r0);")
     for group in groups:
@@ -443,10 +454,13 @@ _BEFORE = """
       if (TRAIL({number}))
         for (long r = 0; r < R; r++) {{
           const REAL *g = TRAIL({number}) + (t * B + row[r]) * {width};
-          for (long u = 0; u < {width}; u++) c_{name}[r * {padded} + u] += g[u];
+          const long end = {width} * (run->member + 1) / run->members;
+          for (long u = {width} * run->member / run->members; u < end; u++)
+            c_{name}[r * {padded} + u] += g[u];
         }}"""
 _FORGET = """
-      memset(n_{name}, 0, sizeof(REAL) * L * {padded});"""
+      if (run->member == 0) memset(n_{name}, 0, sizeof(REAL) * L * {padded});
+      meet(run);"""
 _CLIP = """
       for (long r = 0; r < L; r++) clip(n_{name} + r * {padded}, {width}, run);"""
 _STAND = """

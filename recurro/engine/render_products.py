@@ -233,7 +233,7 @@ def _begin(w: Writer, group: list[int], vectors: int) -> str:
     blocks = -(-width // (vectors * w.lanes))
     w.buffers[f"d{number}"] = STEPS * blocks * total * w.lanes
     w.before += [
-        f"for (long u0 = 0; u0 < {width}; u0 += {vectors} * LANES)",
+        _blocks(width, vectors),
         "for (long q = 0, m0; q < count; q += m0) {",
         "  m0 = rows_of(count - q);",
         f"  vec *const acc = (vec *)d{number} + "
@@ -248,6 +248,14 @@ def _begin(w: Writer, group: list[int], vectors: int) -> str:
         ]
     w.before.append("}")
     return begin
+
+
+def _blocks(width: int, vectors: int) -> str:
+    """A loop over the blocks of units that are this member's of the team."""
+    return (
+        f"for (long u0 = run->member * {vectors} * LANES; u0 < {width}; "
+        f"u0 += run->members * {vectors} * LANES)"
+    )
 
 
 def _fill(acc: str, total: int, value: str) -> str:
@@ -299,7 +307,7 @@ def after_chunk(w: Writer) -> list[str]:
         ragged = array.width % (vectors * w.lanes) != 0
         lines += [
             f"if (P({out}))",
-            f"for (long u0 = 0; u0 < {array.width}; u0 += {vectors} * LANES)",
+            _blocks(array.width, vectors),
             "for (long q = 0, m0; q < count; q += m0) {",
             "  m0 = rows_of(count - q);",
             f"  vec acc[{ROWS} * {vectors}];",
@@ -332,8 +340,7 @@ def weight_gradients(w: Writer, found: tuple[Piece, ...]) -> list[str]:
     matrices = [p for p in found if p.operand is not None]
     if not matrices:
         return []
-    w.buffers["panel"] = -(-PANEL * VECTORS * w.lanes // 18)
-    lines = []
+    lines = [f"REAL panel[{PANEL * VECTORS} * LANES] __attribute__((aligned(64)));"]
     for operand, pieces in groupby(
         sorted(matrices, key=lambda p: str(p.operand)), key=lambda p: p.operand
     ):
@@ -369,6 +376,7 @@ def _gradient(w: Writer, piece: Piece) -> list[str]:
         to, block = f"(b * {width} + i) * {width}", f" + b * {width}"
         lines.append(f"  for (long b = 0; b < {piece.structure.blocks}; b++)")
     lines.append("  {")
+    lines.append(f"  const long end = share({count}, run->member + 1, run);")
     full = VECTORS * w.lanes
     whole = width // full * full
     rest = -(-(width - whole) // w.lanes)
@@ -389,8 +397,9 @@ def _gradient(w: Writer, piece: Piece) -> list[str]:
             f"    const long k = count - q < {PANEL} ? count - q : {PANEL};",
             f"    for (long p = 0; p < k; p++) for (int v = 0; v < {vectors}; v++)",
             f"      v_store(panel + (p * {vectors} + v) * LANES, {load});",
-            f"    for (long i = 0, m0; i < {count}; i += m0) {{",
-            f"      m0 = rows_of({count} - i);",
+            f"    for (long i = share({count}, run->member, run), m0; i < end; "
+            "i += m0) {",
+            "      m0 = rows_of(end - i);",
             f"      outers_{vectors}[m0 - 1](G({piece.stored}) + {to} + j, "
             f"{width}, delta + q * {stride} + {piece.column} + i{block}, {stride}, "
             f"panel, k, {m});",
