@@ -1,8 +1,9 @@
-"""Diagonal matrices as learnt vectors: a rewrite of the program for what runs it fast.
+"""The same step in other words: a rewrite of the program for what runs it fast.
 
-The product with a diagonal matrix is made unit by unit, so it is no product: after the
-rewrite it needs no whole rows, joins the pointwise equations, and a recurrence through
-it is seen to be elementwise.
+The product with a diagonal matrix is made unit by unit, so it is no product: as a
+vector it needs no whole rows, joins the pointwise equations, and a recurrence through
+it is seen to be elementwise. A division of all units by one number becomes a product
+with its inverse: one division, and nothing that the way back must keep.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from recurro.engine.structure import Diagonal
 
 @cache
 def lower(program: Program) -> Program:
-    """The same step with a vector in place of each diagonal matrix.
+    """The same step without diagonal matrices and divisions of all units by one number.
 
     Args:
         program: The step. The interpreters that run the cell itself need this one, for
@@ -40,14 +41,16 @@ def lower(program: Program) -> Program:
         out %0: 3 = state(name=h)
     """
     diagonal = {n for n, s in program.structures if isinstance(s, Diagonal)}
-    if not diagonal:
-        return program
     ops: list[Op] = []
     place: list[int] = []
     for op in program.ops:
         op = replace(op, args=tuple(place[a] for a in op.args))
         if op.name == "affine" and diagonal.intersection(op["matrices"]):
             place.append(_without_diagonals(ops, op, diagonal))
+        elif op.name == "div" and op.width > 1 and ops[op.args[1]].width == 1:
+            place.append(_by_inverse(ops, op))
+        elif op.name == "add" and _is_zero(ops[op.args[1]]):
+            place.append(op.args[0])
         else:
             ops.append(op)
             place.append(len(ops) - 1)
@@ -61,6 +64,19 @@ def lower(program: Program) -> Program:
             ),
         )
     )
+
+
+def _is_zero(op: Op) -> bool:
+    return op.name == "const" and op["value"] == 0
+
+
+def _by_inverse(ops: list[Op], op: Op) -> int:
+    """Write a division by one number as a product with its inverse."""
+    above, below = op.args
+    ops.append(Op("const", (), 1, (("value", 1.0),), op.line))
+    ops.append(Op("div", (len(ops) - 1, below), 1, (), op.line))
+    ops.append(Op("mul", (above, len(ops) - 1), op.width, (), op.line))
+    return len(ops) - 1
 
 
 def _without_diagonals(ops: list[Op], op: Op, diagonal: set[str]) -> int:
