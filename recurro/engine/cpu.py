@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from math import prod
 from pathlib import Path
+from threading import local
 
 import torch
 from torch import Tensor
@@ -51,6 +52,7 @@ class Compiled:
 
     plan: Plan
     kernel: Kernel
+    dtype: torch.dtype
     lanes: int
     function: Value
     sparse: tuple[tuple[int, int], ...]
@@ -105,7 +107,10 @@ def compiled(
     single = dtype == torch.float32
     real, width = ("float", lanes()) if single else ("double", lanes() // 2)
     places = _places(program, storage)
-    kernel = render(plan, width, places, found)
+    sizes = tuple(
+        sum(prod(program.shapes[part]) for part in parts) for _, parts in storage
+    )
+    kernel = render(plan, width, places, sizes, found)
     macros = f"#define REAL {real}\n#define LANES {width}\n"
     prelude = _PRELUDE.read_text()
     if shaped := [array for array in plan.arrays if array.structure]:
@@ -118,7 +123,7 @@ def compiled(
         for number, array in enumerate(plan.arrays)
         if array.kind == "sparse"
     )
-    return Compiled(plan, kernel, width, function, sparse)
+    return Compiled(plan, kernel, dtype, width, function, sparse)
 
 
 def _places(program: Program, storage: Storage) -> dict[str, tuple[Place, ...]]:
@@ -153,7 +158,8 @@ def call(
     made: Compiled,
     tensors: Mapping[str, Tensor | None],
     stored: Sequence[Tensor],
-    first: Sequence[Tensor],
+    first: Sequence[Tensor | None],
+    last: Sequence[Tensor | None],
     trail: Sequence[Tensor | None],
     *,
     start: Sequence[Tensor | None] = (),
@@ -162,27 +168,30 @@ def call(
     down: bool = False,
     clip: HiddenClip | None = None,
     time: int,
-) -> list[Tensor]:
-    """Run a kernel; the final carried variables come back.
+    batch: int,
+) -> None:
+    """Run a kernel.
 
     Args:
         made: The kernel.
         tensors: Each array of the plan by name.
         stored: The parameters.
-        first: The carried variables at the start, ``(batch, width)``.
+        first: The carried variables at the start, ``(batch, width)``; ``None`` for
+            zeros.
+        last: Where they are written at the end, if they are wanted.
         trail: For each, what is written (forward) or added (backward) at each step.
         start: For each, the state before all steps, where the steps need it.
-        gradients: Where those of the parameters are added, for each thread.
+        gradients: Where those of the parameters are written, for each thread.
         lengths: Steps that count in each row.
         down: Whether time runs from the last step to the first.
         clip: A bound on the carried gradients.
         time: Steps.
+        batch: Rows.
     """
-    kernel, batch = made.kernel, len(first[0])
+    kernel = made.kernel
     threads, members = split_of(made, time, batch, lengths, clip)
-    last = [torch.empty_like(value) for value in first]
     arrays = [None if n is None else tensors.get(n) for n in made.names]
-    start = start or [None] * len(first)
+    start = start or [None] * len(last)
     held = (*arrays, *stored, *first, *last, *trail, *start, *gradients)
     table = (ctypes.c_void_p * len(held))(
         *[None if t is None else t.data_ptr() for t in held]
@@ -190,7 +199,7 @@ def call(
     sparse = [_sparse(made, array, stored[number]) for array, number in made.sparse]
     for (array, _), matrix in zip(made.sparse, sparse, strict=True):
         table[array] = ctypes.addressof(matrix.struct)
-    work = first[0].new_empty(kernel.shared + threads * kernel.own)
+    work = _workspace(made.dtype, kernel.shared + threads * kernel.own)
     shared, size = work.data_ptr(), work.element_size()
     rows = _rows(lengths, threads)
     order = team.Order(
@@ -206,7 +215,23 @@ def call(
             if gradient is not None:
                 tables[i][j] = gradient[i].data_ptr()
     team.run(made.function, tables, order, kernel.own * size, members)
-    return last
+
+
+_WORK = local()
+KEPT = 2**22
+"""Numbers of working memory at most that a thread keeps from call to call: memory that
+comes anew costs more than what is done in it."""
+
+
+def _workspace(dtype: torch.dtype, size: int) -> Tensor:
+    """Working memory of a call, of this Python thread alone."""
+    if size > KEPT:
+        return torch.empty(size, dtype=dtype, device="cpu")
+    known: dict[torch.dtype, Tensor] = _WORK.__dict__.setdefault("known", {})
+    work = known.get(dtype)
+    if work is None or len(work) < size:
+        work = known[dtype] = torch.empty(size, dtype=dtype, device="cpu")
+    return work
 
 
 def split_of(
@@ -318,15 +343,18 @@ def run_forward(
     named = {**inputs, **setup.masks}
     if made.saved:
         named["saved"] = state[0].new_empty(time, batch, made.saved)
-    final = call(
+    final = [torch.empty_like(s) for s in state]
+    call(
         made,
         named,
         stored,
         state,
+        final,
         trail,
         lengths=request.lengths,
         down=request.reverse,
         time=time,
+        batch=batch,
     )
     return trail, final, named.get("saved")
 
@@ -362,24 +390,28 @@ def run_backward(
     threads, _ = split_of(made, time, batch, request.lengths, request.clip)
     each = (threads,) if threads > 1 else ()
     by_stored = [
-        tensor.new_zeros((*each, *tensor.shape)) if want else None
+        tensor.new_empty((*each, *tensor.shape)) if want else None
         for tensor, want in zip(stored, wanted[-len(stored) :], strict=True)
     ]
-    by_state = call(
+    by_state = [
+        torch.empty_like(s) if want else None
+        for s, want in zip(state, wanted[len(inputs) :], strict=False)
+    ]
+    from_trail, from_last = grads[:half], grads[half:]
+    call(
         made,
         named,
         stored,
-        [
-            torch.zeros_like(s) if g is None else g.contiguous()
-            for s, g in zip(state, grads[half:], strict=True)
-        ],
-        [None if g is None else g.contiguous() for g in grads[:half]],
+        [None if g is None else g.contiguous() for g in from_last],
+        by_state,
+        [None if g is None else g.contiguous() for g in from_trail],
         start=state,
         gradients=by_stored,
         lengths=request.lengths,
         down=not request.reverse,
         clip=request.clip,
         time=time,
+        batch=batch,
     )
     if threads > 1:
         by_stored = [None if g is None else g.sum(0) for g in by_stored]

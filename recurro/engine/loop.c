@@ -140,6 +140,8 @@ void run(void *const *a, const struct run *run) {
 @advise@
     prepare(a, run->shared);
   }
+  if (run->member == 0 && run->from < run->to) {@zero@
+  }
   for (long b = run->from; b < run->to;) {
     const long left = run->to - b, R = left < @rows@ ? left : @rows@;
     tile(a, run, b, R);

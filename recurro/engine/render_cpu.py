@@ -86,6 +86,7 @@ def render(
     plan: Plan,
     lanes: int,
     places: Mapping[str, tuple[Place, ...]],
+    sizes: tuple[int, ...] = (),
     pieces: tuple[Piece, ...] = (),
 ) -> Kernel:
     """Write the kernel of a plan.
@@ -94,7 +95,8 @@ def render(
         plan: The step.
         lanes: Numbers in a vector, for the type that the prelude is told.
         places: The places of which each parameter is the sum.
-        pieces: The gradients that a backward plan makes.
+        sizes: Numbers in each stored tensor, for a backward plan.
+        pieces: The gradients that it makes.
     """
     w = Writer(plan, lanes, places, plan.phases())
     for name, width in plan.carries.items():
@@ -123,6 +125,11 @@ def render(
         products=product_functions(w),
         prepare=packing(w),
         advise=_advise(w),
+        zero="".join(
+            f"\n    if (G({i})) memset(G({i}), 0, sizeof(REAL) * {size});"
+            for i, size in enumerate(sizes)
+            if plan.reverse
+        ),
         buffers=_buffers(w, rows),
         begin=_each_carry(w, _BEGIN) + _zero_sums(w),
         chunk="\n".join("    " + line for line in w.before),
@@ -447,7 +454,7 @@ def _old(w: Writer) -> str:
 _BEGIN = """
   memset(c_{name}, 0, sizeof(REAL) * R * {padded});
   memset(n_{name}, 0, sizeof(REAL) * R * {padded});
-  for (long r = 0; r < R; r++)
+  for (long r = 0; FIRST({number}) && r < R; r++)
     memcpy(c_{name} + r * {padded}, FIRST({number}) + row[r] * {width},
            sizeof(REAL) * {width});"""
 _BEFORE = """
@@ -477,6 +484,6 @@ _SWAP = """
       c_{name} = n_{name};
       n_{name} = s_{name};"""
 _FINISH = """
-  for (long r = 0; r < R; r++)
+  for (long r = 0; LAST({number}) && r < R; r++)
     memcpy(LAST({number}) + row[r] * {width}, c_{name} + r * {padded},
            sizeof(REAL) * {width});"""
