@@ -1,4 +1,4 @@
-"""Text as data: reading, vocabularies, corpora, batches, splits and word vectors."""
+"""Texts and series as data: reading, vocabularies, scaling, batches and splits."""
 
 from __future__ import annotations
 
@@ -14,6 +14,13 @@ from recurro.data.batching import (
 from recurro.data.classes import LabelledItems, read_classes
 from recurro.data.corpus import Corpus, build_corpus
 from recurro.data.files import atomic_write, find_files
+from recurro.data.sequences import (
+    Scaler,
+    Sequences,
+    encode_texts,
+    join_series,
+    sequence_batches,
+)
 from recurro.data.split import hash_split, is_test, tail_start
 from recurro.data.text import (
     TextFilter,
@@ -24,12 +31,16 @@ from recurro.data.text import (
     split_lines,
 )
 from recurro.data.tokens import Tokenizer
+from recurro.data.ts import LabelledSeries, read_ts
 from recurro.data.vectors import read_word2vec
 
 __all__ = [
     "Columns",
     "Corpus",
     "LabelledItems",
+    "LabelledSeries",
+    "Scaler",
+    "Sequences",
     "TextFilter",
     "Tokenizer",
     "atomic_write",
@@ -38,16 +49,20 @@ __all__ = [
     "columns",
     "count_text",
     "cut_text",
+    "encode_texts",
     "find_files",
     "hash_split",
     "is_test",
+    "join_series",
     "line_batch",
     "line_batches",
     "line_groups",
     "read_classes",
     "read_lines",
     "read_text",
+    "read_ts",
     "read_word2vec",
+    "sequence_batches",
     "shrink",
     "split_lines",
     "tail_start",
