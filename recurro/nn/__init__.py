@@ -4,19 +4,37 @@ from recurro.nn.accelerate import accelerate, deaccelerate
 from recurro.nn.cell_layers import GRUCell, LSTMCell, RNNCell
 from recurro.nn.crf import CRF
 from recurro.nn.dropout import VariationalDropout, variational_dropout
+from recurro.nn.heads import (
+    CategoricalHead,
+    Head,
+    LogNormalHead,
+    NormalHead,
+    OrdinalHead,
+    PoissonHead,
+)
 from recurro.nn.layers import GRU, LSTM, RNN
+from recurro.nn.pooling import Pooling
 from recurro.nn.recurrent import Recurrent
+from recurro.nn.vector import VectorNetwork
 
 __all__ = [
     "CRF",
     "GRU",
     "LSTM",
     "RNN",
+    "CategoricalHead",
     "GRUCell",
+    "Head",
     "LSTMCell",
+    "LogNormalHead",
+    "NormalHead",
+    "OrdinalHead",
+    "PoissonHead",
+    "Pooling",
     "RNNCell",
     "Recurrent",
     "VariationalDropout",
+    "VectorNetwork",
     "accelerate",
     "deaccelerate",
     "variational_dropout",
