@@ -1,161 +1,257 @@
 """How fast cells run over time beside PyTorch's own layers and a plain Python loop.
 
-Equal weights, inputs, precision and threads on both sides. *Forward* is a run without
-gradients; *train* is forward and ``y.sum().backward()`` with a gradient for the input
-and all weights. Before a row is timed, outputs must agree with a float64 run of the
-reference to 2e-5 and gradients to 1e-4, relative; a row that does not is not timed.
+``CASES`` says what is measured and what ratio is asked for, ``TABLES`` how. Equal
+weights, inputs, precision and threads on both sides; *forward* is a run without
+gradients, *train* is forward and ``y.sum().backward()`` with a gradient for the input
+and all weights. What does not compute the same is not timed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
 
 from recurro import cells
-from recurro.bench.timing import Row, take_turns
+from recurro.bench import sides
+from recurro.bench.figure import Figure, Turns, inverse, timed
+from recurro.bench.process import compile_times, peak_memory
+from recurro.bench.sides import Shape, Sides
+from recurro.bench.sparse import bench_sparse
+from recurro.bench.stream import ONNX, OURS, TORCH, bench_stream
 from recurro.cells import Cell
-from recurro.engine.run import Backend
-from recurro.errors import BackendError
-from recurro.nn import Recurrent
+from recurro.errors import ArgumentError
 
-__all__ = ["CELLS", "OWN_SHAPES", "SHAPES", "EngineRow", "bench_engine"]
+__all__ = [
+    "CASES",
+    "CELLS",
+    "QUICK",
+    "TABLES",
+    "Case",
+    "EngineRow",
+    "bench_engine",
+    "select_cases",
+]
 
-SHAPES = (
-    (64, 64, 1, 100),
-    (64, 64, 16, 50),
-    (128, 128, 32, 100),
-    (256, 256, 32, 100),
-    (512, 512, 64, 64),
-    (1024, 1024, 32, 32),
-)
-"""Input and hidden size, batch and steps."""
+Required = Mapping[str, float | None]
+"""What is measured, with the ratio asked for; ``None`` where none is."""
 
-CELLS: dict[str, tuple[Cell, type[nn.Module] | None]] = {
-    "LSTM": (cells.LSTM(), nn.LSTM),
-    "GRU": (cells.GRU(), nn.GRU),
-    "RNN": (cells.Elman(), nn.RNN),
-    "LayerNormLSTM": (cells.LayerNormLSTM(), None),
-    "MinGRU": (cells.MinGRU(), None),
-}
-"""The cells, and PyTorch's layer of the same equations where there is one."""
 
-OWN_SHAPES = {"MinGRU": ((256, 256, 1, 4096), (64, 256, 1, 4096))}
-"""The shapes of cells that are made for others than ``SHAPES``."""
+@dataclass(frozen=True)
+class Case:
+    """What is to be measured.
+
+    Attributes:
+        table: A key of ``TABLES``.
+        name: What is run, often a key of ``CELLS``.
+        shape: Input size, hidden size, batch, steps.
+        against: The incumbent.
+        required: The kinds of figures, each with the ratio asked for.
+    """
+
+    table: str
+    name: str
+    shape: Shape
+    against: str
+    required: Required
 
 
 @dataclass(frozen=True)
 class EngineRow:
-    """One cell at one shape.
+    """What was measured: the case, and a figure for each kind."""
 
-    Attributes:
-        cell: Its name.
-        shape: Input size, hidden size, batch, steps.
-        against: ``nn.LSTM`` and the like, or ``eager loop``.
-        forward: Ours, timed beside the other; its ratio is below 1 where ours is
-            faster.
-        train: The same for a forward and a backward pass.
+    case: Case
+    figures: Mapping[str, Figure]
+
+
+Measure = Callable[[Case, Turns], Mapping[str, Figure]]
+
+
+@dataclass(frozen=True)
+class Table:
+    """What a table shows, in words, and how its cases are measured."""
+
+    title: str
+    measure: Measure
+
+
+CELLS: dict[str, Cell] = {
+    "LSTM": cells.LSTM(),
+    "GRU": cells.GRU(),
+    "ChoGRU": cells.ChoGRU(),
+    "RNN": cells.Elman(),
+    "LayerNormLSTM": cells.LayerNormLSTM(),
+    "Surprise": sides.Surprise(),
+    "MinGRU": cells.MinGRU(),
+}
+"""The cells by the names that cases give them."""
+
+
+def select_cases(
+    tables: Sequence[str] | None = None, cell: str | None = None
+) -> list[Case]:
+    """Some of ``CASES``.
+
+    Args:
+        tables: Keys of ``TABLES``; those of ``QUICK`` if not given.
+        cell: Only the cases of this name; all if not given.
+
+    Raises:
+        ArgumentError: If there is no such table or cell, or no row of both.
+
+    Example:
+        >>> [case.shape for case in select_cases(["lengths"])]
+        [(128, 128, 32, 100)]
     """
+    for table in tables or ():
+        _check("table", table, TABLES)
+    found = [case for case in CASES if case.table in (tables or QUICK)]
+    if cell is not None:
+        _check("cell", cell, {case.name: case for case in found})
+    return [case for case in found if cell in (None, case.name)]
 
-    cell: str
-    shape: tuple[int, int, int, int]
-    against: str
-    forward: Row
-    train: Row
+
+def _check(what: str, name: str, known: Mapping[str, object]) -> None:
+    if name not in known:
+        raise ArgumentError(
+            f"bench engine: {what} must be one of {', '.join(known)}, got {name!r}."
+        )
 
 
 def bench_engine(
-    names: Sequence[str] = tuple(CELLS),
-    shapes: Sequence[tuple[int, int, int, int]] | None = None,
-    *,
-    rounds: int = 15,
-    seconds: float = 0.5,
-    backend: Backend = "cpu",
-) -> list[EngineRow]:
-    """Time cells against the incumbent.
+    cases: Sequence[Case] | None = None, *, rounds: int = 15, seconds: float = 0.5
+) -> Iterator[EngineRow]:
+    """Measure cases, one after the other.
 
     Args:
-        names: Keys of ``CELLS``.
-        shapes: Input size, hidden size, batch and steps of each row; ``SHAPES`` if not
-            given, or a cell's ``OWN_SHAPES``.
+        cases: From ``select_cases``, or others of the same form; all that are quick if
+            not given.
         rounds: Rounds at least.
         seconds: Time at least that each side is measured for.
-        backend: What runs ours.
+
+    Yields:
+        A row for each case, as soon as it is measured.
 
     Raises:
         BackendError: If results differ by more than rounding.
 
     Example:
-        >>> row, = bench_engine(["GRU"], [(2, 3, 2, 4)], rounds=1, seconds=0.0)
-        >>> row.against
-        'nn.GRU'
+        >>> case = Case("layers", "GRU", (2, 3, 2, 4), "nn.GRU", {"train": 1.8})
+        >>> row, = bench_engine([case], rounds=1, seconds=0.0)
+        >>> list(row.figures)
+        ['train']
     """
-    return [
-        _measure(name, shape, rounds, seconds, backend)
-        for name in names
-        for shape in (OWN_SHAPES.get(name, SHAPES) if shapes is None else shapes)
-    ]
+    for case in select_cases() if cases is None else cases:
+        torch.manual_seed(0)
+        figures = TABLES[case.table].measure(case, Turns(rounds, seconds))
+        yield EngineRow(case, figures)
 
 
-def _measure(
-    name: str,
-    shape: tuple[int, int, int, int],
-    rounds: int,
-    seconds: float,
-    backend: Backend,
-) -> EngineRow:
-    cell, layer = CELLS[name]
-    inputs, hidden, batch, steps = shape
-    torch.manual_seed(0)
-    ours = Recurrent(cell, inputs, hidden, backend=backend)
-    theirs: nn.Module = Recurrent(cell, inputs, hidden, backend="reference")
-    if layer is not None:
-        theirs = layer(inputs, hidden)
-    theirs.load_state_dict(ours.state_dict())
-    x = torch.randn(steps, batch, inputs, requires_grad=True)
-    _gate(name, ours, cell, x)
-    turns = {"rounds": rounds, "seconds": seconds}
-    forward = take_turns(
-        {"theirs": lambda: _forward(theirs, x), "ours": lambda: _forward(ours, x)},
-        **turns,
+# -- how tables are measured -----------------------------------------------------------
+
+
+def _timed(build: Callable[[Cell, Shape], Sides]) -> Measure:
+    """Time two sides that are made from a cell at a shape."""
+
+    def measure(case: Case, turns: Turns) -> dict[str, Figure]:
+        made = build(CELLS[case.name], case.shape)
+        return timed(case.name, made, tuple(case.required), turns)
+
+    return measure
+
+
+def _stream(case: Case, turns: Turns) -> dict[str, Figure]:
+    """A step; nothing where the incumbent is not installed."""
+    size = [case.shape[1]]
+    (row,) = bench_stream(size, rounds=turns.rounds, seconds=turns.seconds)
+    ours, other = row.engines[OURS], row.engines.get(case.against)
+    if other is None:
+        return {}
+    ours_takes, theirs_takes = ours.seconds.median, other.seconds.median
+    return {"step": Figure(other.ratio, ours_takes, theirs_takes, ours.steady)}
+
+
+def _sparse(case: Case, turns: Turns) -> dict[str, Figure]:
+    """A leaky reservoir with ten entries in each row."""
+    _, units, batch, steps = case.shape
+    ours = bench_sparse(
+        units, min(10, units), batch, steps, rounds=turns.rounds, seconds=turns.seconds
     )
-    train = take_turns(
-        {"theirs": lambda: _train(theirs, x), "ours": lambda: _train(ours, x)}, **turns
-    )
-    against = "eager loop" if layer is None else f"nn.{layer.__name__}"
-    return EngineRow(name, shape, against, forward[1], train[1])
+    ratio, seconds = inverse(ours.ratio), ours.seconds.median
+    return {"forward": Figure(ratio, seconds, seconds * ratio.median, ours.steady)}
 
 
-@torch.no_grad()
-def _forward(module: nn.Module, x: Tensor) -> None:
-    module(x)
+def _build(case: Case, turns: Turns) -> dict[str, Figure]:
+    return compile_times(case.shape, times=min(5, turns.rounds))
 
 
-def _train(module: nn.Module, x: Tensor) -> list[Tensor]:
-    x.grad = None
-    module.zero_grad()
-    module(x)[0].sum().backward()
-    return [p.grad for p in (x, *module.parameters()) if p.grad is not None]
+TABLES = {
+    "layers": Table("PyTorch's layers", _timed(sides.layer)),
+    "cells": Table("Cells that no library has", _timed(sides.loop)),
+    "resets": Table("GRU, reset before against after", _timed(sides.resets)),
+    "lengths": Table("Unequal lengths", _timed(sides.packed)),
+    "long": Table("Long sequences of a linear cell", _timed(sides.loop)),
+    "sparse": Table("A sparse reservoir", _sparse),
+    "stream": Table("One step at batch 1", _stream),
+    "memory": Table("Peak memory of training", lambda c, _: peak_memory(c.shape)),
+    "build": Table("Compile time", _build),
+    "compile": Table("torch.compile of the loop", _timed(sides.compiled_loop)),
+}
+
+QUICK = tuple(name for name in TABLES if name != "compile")
+"""The tables that do not wait minutes for a compiler."""
+
+# -- what is measured ------------------------------------------------------------------
+
+_SMALL, _MIDDLE, _LARGE = (64, 64, 16, 50), (128, 128, 32, 100), (256, 256, 32, 100)
+_ASKED = {
+    (64, 64, 1, 100): ((4, 3), (12, 20), (10, 10)),
+    _SMALL: ((1.7, 1.6), (3, 5), (4, 4)),
+    _MIDDLE: ((1.15, 1.3), (1.5, 1.8), (1.6, 1.7)),
+    _LARGE: ((1.15, 1.35), (1.5, 1.7), (1.4, 1.4)),
+    (512, 512, 64, 64): ((1.0, 1.15), (1.15, 1.25), (1.1, 1.1)),
+    (1024, 1024, 32, 32): ((1.0, 1.15), (1.15, 1.25), (1.1, 1.1)),
+}
+"""Ratios by shape for LSTM, GRU and RNN, forward and train."""
+_OWN = ("LayerNormLSTM", "Surprise")
 
 
-def _gate(name: str, ours: Recurrent, cell: Cell, x: Tensor) -> None:
-    """Refuse to time what does not compute the same."""
-    assert isinstance(ours.input_size, int)
-    exact = Recurrent(cell, ours.input_size, ours.hidden_size, backend="reference")
-    exact.load_state_dict(ours.state_dict())
-    exact.double()
-    wide = x.detach().double().requires_grad_()
-    pairs = [(ours(x)[0], exact(wide)[0], 2e-5)]
-    grads = zip(_train(ours, x), _train(exact, wide), strict=True)
-    pairs += [(found, wanted, 1e-4) for found, wanted in grads]
-    for found, wanted, most in pairs:
-        wanted = wanted.detach()
-        gap = (found.detach().double() - wanted).norm()
-        error = float(gap / wanted.norm().clamp_min(1e-30))
-        if not error <= most:
-            raise BackendError(
-                f"bench engine: {name} must agree with float64 to {most:g}, got "
-                f"{error:.2g}. Nothing was timed."
-            )
+def _ratios(forward: float | None, train: float | None) -> Required:
+    return {"forward": forward, "train": train}
+
+
+CASES = (
+    *(
+        Case("layers", name, shape, f"nn.{name}", _ratios(*asked[number]))
+        for number, name in enumerate(("LSTM", "GRU", "RNN"))
+        for shape, asked in _ASKED.items()
+    ),
+    *(
+        Case("cells", name, shape, "eager loop", _ratios(None, train))
+        for name in _OWN
+        for shape, train in ((_SMALL, 5), (_LARGE, 2.5))
+    ),
+    *(
+        Case("resets", "ChoGRU", shape, "our GRU", _ratios(1 / 1.3, 1 / 1.3))
+        for shape in (_SMALL, _MIDDLE, _LARGE, (512, 512, 64, 64))
+    ),
+    Case("lengths", "LSTM", _MIDDLE, "nn.LSTM, packed", _ratios(None, 5)),
+    *(
+        Case("long", "MinGRU", (inputs, 256, 1, 4096), "eager loop", _ratios(20, 20))
+        for inputs in (256, 64)
+    ),
+    Case("sparse", "Leaky", (1, 10_000, 1, 100), "scipy.sparse", {"forward": 2}),
+    *(
+        Case("stream", "LSTM", (size, size, 1, 1), other, {"step": needed})
+        for other, needed in ((TORCH, 8), (ONNX, 2))
+        for size in ((64, 128, 256, 512) if other == TORCH else (64, 128, 256))
+    ),
+    Case("memory", "LSTM", (512, 512, 64, 512), TORCH, {"high": 1 / 1.1, "low": None}),
+    Case("build", "Surprise", (64, 64, 2, 8), "8 and 0.3 s", {"cold": 1, "cached": 1}),
+    *(
+        Case("compile", name, (200, 200, 20, 35), "torch.compile", {"train": 1.8})
+        for name in _OWN
+    ),
+)
+"""All that is measured, in the order of the tables."""

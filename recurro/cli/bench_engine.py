@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
+from itertools import groupby
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from recurro.cli.options import Json, Threads
 from recurro.cli.running import use_threads
 
-Cells = Annotated[
+if TYPE_CHECKING:
+    from recurro.bench.engine import EngineRow
+
+Tables = Annotated[
     list[str] | None,
     typer.Option(
-        "--cell", metavar="NAME", help="LSTM, GRU, RNN, LayerNormLSTM, MinGRU."
+        "--table",
+        metavar="NAME",
+        help="layers, cells, resets, lengths, long, sparse, stream, memory, build or "
+        "compile; may be repeated. \\[default: all but compile, which takes minutes]",
+        show_default=False,
+    ),
+]
+Cell = Annotated[
+    str | None,
+    typer.Option(
+        "--cell", metavar="NAME", help="Only the rows of a cell.", show_default=False
     ),
 ]
 Rounds = Annotated[
@@ -30,54 +45,101 @@ Out = Annotated[
         show_default=False,
     ),
 ]
+Picture = Annotated[
+    Path | None,
+    typer.Option(
+        "--picture",
+        metavar="FILE",
+        help="All ratios as one picture: .png, .svg or .pdf.",
+        show_default=False,
+    ),
+]
 
 
 def bench_engine(
-    cell: Cells = None,
+    table: Tables = None,
+    cell: Cell = None,
     rounds: Rounds = 15,
     threads: Threads = None,
     out: Out = None,
+    picture: Picture = None,
     json: Json = False,
 ) -> None:
-    """Time cells in rendered C beside PyTorch's layers, or beside a Python loop.
+    """Measure cells in rendered C beside PyTorch, a Python loop, scipy, ONNX Runtime.
 
-    A ratio is the other's time over ours, the median over rounds in turn: 2 means twice
-    as fast as PyTorch, 0.5 half as fast.
+    A ratio is the other's time (or memory) over ours, the median over rounds in turn: 2
+    means twice as fast as the other, 0.5 half as fast. Where a ratio is asked for, it
+    stands in the column *needed*.
     """
     use_threads(threads or 1)
-    from recurro.bench.engine import CELLS
     from recurro.bench.engine import bench_engine as measure
+    from recurro.bench.engine import select_cases
+    from recurro.bench.picture import check_picture, draw
+    from recurro.bench.stream import ONNX
     from recurro.bench.timing import machine
-    from recurro.cli.show import as_json, print_json, print_rows
+    from recurro.cli.show import as_json, print_json, say_dim
     from recurro.data import atomic_write
-    from recurro.errors import ArgumentError
 
-    for name in cell or ():
-        if name not in CELLS:
-            raise ArgumentError(
-                f"bench engine: --cell must be one of {', '.join(CELLS)}, got {name!r}."
-            )
-    rows = measure(cell or tuple(CELLS), rounds=rounds)
+    if picture is not None:
+        check_picture(picture)
+    found = []
+    for name, group in groupby(select_cases(table, cell), lambda case: case.table):
+        rows = list(measure(list(group), rounds=rounds))
+        found += rows
+        if not json:
+            _print_table(name, rows)
     tree = {
         "question": "How fast do cells run over time?",
-        "rows": [asdict(row) for row in rows],
+        "rows": [asdict(row) for row in found],
         "machine": machine(),
     }
     if out is not None:
         with atomic_write(out) as file:
             file.write(as_json(tree).encode())
+    if picture is not None:
+        draw(tree["rows"], picture)
     if json:
         print_json(tree)
-        return
-    print_rows(
-        [
-            {
-                "name": f"{row.cell} {', '.join(map(str, row.shape))}",
-                "against": row.against,
-                "forward": 1 / row.forward.ratio.median,
-                "train": 1 / row.train.ratio.median,
-                "steady": "yes" if row.forward.steady and row.train.steady else "no",
-            }
-            for row in rows
-        ]
+    elif any(row.case.against == ONNX and not row.figures for row in found):
+        say_dim(
+            "ONNX Runtime is not installed: pip install 'recurro[onnx]' to compare."
+        )
+
+
+def _print_table(name: str, rows: Sequence[EngineRow]) -> None:
+    """A title, and a line for each figure."""
+    from recurro.bench.engine import TABLES
+    from recurro.cli.show import print_rows, say
+
+    lines = [
+        {
+            "name": f"{row.case.name} {', '.join(map(str, row.case.shape))}",
+            "what": kind,
+            "against": row.case.against,
+            "ours": _amount(figure.ours, figure.unit),
+            "ratio": figure.ratio.median,
+            "quartiles": f"{figure.ratio.lower:.2f} {figure.ratio.upper:.2f}",
+            "needed": row.case.required[kind],
+            "GFLOP/s": figure.gflops,
+            "torch.mm": figure.gemm,
+            "steady": "yes" if figure.steady else "no",
+        }
+        for row in rows
+        for kind, figure in row.figures.items()
+    ]
+    if lines:
+        say(f"{TABLES[name].title} ({name})")
+        print_rows(lines)
+        say()
+
+
+def _amount(value: float, unit: str) -> str:
+    """Seconds or bytes as a person reads them."""
+    if unit == "B":
+        return f"{value / 1e6:.0f} MB"
+    size, name = next(
+        (size, name)
+        for size, name in ((1, "s"), (1e-3, "ms"), (0, "us"))
+        if value >= size
     )
+    return f"{value / (size or 1e-6):.3g} {name}"
