@@ -1,7 +1,8 @@
-"""Texts and series as data: reading, vocabularies, scaling, batches and splits."""
+"""Text and sound as data: reading, vocabularies, batches, splits and features."""
 
 from __future__ import annotations
 
+from recurro.data.audio import LogMel, from_mel, resample, to_mel
 from recurro.data.batching import (
     Columns,
     chunks,
@@ -33,14 +34,17 @@ from recurro.data.text import (
 from recurro.data.tokens import Tokenizer
 from recurro.data.ts import LabelledSeries, read_ts
 from recurro.data.vectors import read_word2vec
+from recurro.data.wav import Sound, read_wav, write_wav
 
 __all__ = [
     "Columns",
     "Corpus",
     "LabelledItems",
     "LabelledSeries",
+    "LogMel",
     "Scaler",
     "Sequences",
+    "Sound",
     "TextFilter",
     "Tokenizer",
     "atomic_write",
@@ -51,6 +55,7 @@ __all__ = [
     "cut_text",
     "encode_texts",
     "find_files",
+    "from_mel",
     "hash_split",
     "is_test",
     "join_series",
@@ -61,9 +66,13 @@ __all__ = [
     "read_lines",
     "read_text",
     "read_ts",
+    "read_wav",
     "read_word2vec",
+    "resample",
     "sequence_batches",
     "shrink",
     "split_lines",
     "tail_start",
+    "to_mel",
+    "write_wav",
 ]
