@@ -1,8 +1,30 @@
-"""Text, or any sequence of ids, out of a model: sampling and beam search."""
+"""Text, or any sequence of ids, out of a model: sampling, beam search, transcripts."""
 
 from __future__ import annotations
 
 from recurro.generate.beam import Found, beam_search
+from recurro.generate.ctc import (
+    LanguageFusion,
+    Transcript,
+    collapse,
+    ctc_beam_search,
+    ctc_greedy,
+)
+from recurro.generate.edits import edit_distance, token_error_rate, word_error_rate
 from recurro.generate.sample import probabilities, sample, sample_batch
 
-__all__ = ["Found", "beam_search", "probabilities", "sample", "sample_batch"]
+__all__ = [
+    "Found",
+    "LanguageFusion",
+    "Transcript",
+    "beam_search",
+    "collapse",
+    "ctc_beam_search",
+    "ctc_greedy",
+    "edit_distance",
+    "probabilities",
+    "sample",
+    "sample_batch",
+    "token_error_rate",
+    "word_error_rate",
+]
