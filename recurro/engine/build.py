@@ -1,9 +1,10 @@
 """From the C text of a kernel to a loaded library: compile, cache on disk, load.
 
 The compiler is the one named by ``CC``, else ``cc``, ``gcc`` or ``clang`` of the path,
-else the one in the ``ziglang`` package. Libraries are kept in ``recurro/kernels`` of
-the user's cache folder (``$XDG_CACHE_HOME`` or ``~/.cache``), or in ``kernels`` of
-``$RECURRO_CACHE``.
+else the one in the ``ziglang`` package; it gets ``FLAGS`` and, after them, the words
+of ``RECURRO_CFLAGS`` as they stand when the first kernel is built. Libraries are kept
+in ``recurro/kernels`` of the user's cache folder (``$XDG_CACHE_HOME`` or ``~/.cache``),
+or in ``kernels`` of ``$RECURRO_CACHE``.
 
 A library runs with the user's rights, so nothing is loaded that somebody else could
 have written: the folder and every file in it must be the user's own and closed to
@@ -110,7 +111,7 @@ def lanes() -> int:
         >>> lanes() in (4, 8, 16)
         True
     """
-    macros = _macros(compiler())
+    macros = _macros(compiler(), flags())
     return 16 if "__AVX512F__" in macros else 8 if "__AVX2__" in macros else 4
 
 
@@ -125,13 +126,13 @@ def compiler() -> tuple[str, ...]:
             "compile: the system must be Linux or macOS, got "
             f"{platform.system()}. {_GO_ON}."
         )
-    if named := shlex.split(os.environ.get("CC", "")):
+    if named := _words("CC"):
         if shutil.which(named[0]) is None:
             raise BackendError(
                 f"compile: CC must name a C compiler, got {named[0]!r}. Unset it, or "
                 "install that compiler."
             )
-        return tuple(named)
+        return named
     for name in ("cc", "gcc", "clang"):
         if path := shutil.which(name):
             return (path,)
@@ -142,6 +143,31 @@ def compiler() -> tuple[str, ...]:
         "compile: there must be a C compiler, got none on the path. Install one, or "
         f"pip install 'recurro[compiler]'. {_GO_ON}."
     )
+
+
+def flags() -> tuple[str, ...]:
+    """The flags of a build: ``FLAGS``, then those of ``RECURRO_CFLAGS``.
+
+    Raises:
+        BackendError: If the variable does not split into words.
+
+    Example:
+        >>> flags()[: len(FLAGS)] == FLAGS
+        True
+    """
+    return (*FLAGS, *_words("RECURRO_CFLAGS"))
+
+
+def _words(variable: str) -> tuple[str, ...]:
+    """The words of an environment variable, as a shell would split them."""
+    text = os.environ.get(variable, "")
+    try:
+        return tuple(shlex.split(text))
+    except ValueError as error:
+        raise BackendError(
+            f"compile: {variable} must split into words, got {text!r} "
+            f"({str(error).lower()}). Close its quotes."
+        ) from error
 
 
 # -- the cache folder ------------------------------------------------------------------
@@ -211,7 +237,8 @@ def _put(source: Path, target: Path) -> None:
 def _key(text: str) -> str:
     """A name for all that a library is made from."""
     command = compiler()
-    parts = (text, *command, *FLAGS, _macros(command), _cpu(), __version__)
+    macros = _macros(command, flags())
+    parts = (text, *command, *flags(), macros, _cpu(), __version__)
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
@@ -236,14 +263,14 @@ def _cpu() -> str:
 
 
 @cache
-def _macros(command: tuple[str, ...]) -> str:
+def _macros(command: tuple[str, ...], flags: tuple[str, ...]) -> str:
     """All that the compiler defines of itself: its version and the CPU's features.
 
     The answer is kept on disk by the compiler's path, size and time of change.
     """
     binary = Path(shutil.which(command[0]) or command[0]).resolve()
     status = binary.stat()
-    asked = (*command, str(binary), status.st_size, status.st_mtime_ns, _cpu(), FLAGS)
+    asked = (*command, str(binary), status.st_size, status.st_mtime_ns, _cpu(), flags)
     name = hashlib.sha256(json.dumps(asked).encode()).hexdigest()
     folder = cache_folder()
     path = folder / f"{name}.macros"
@@ -251,7 +278,7 @@ def _macros(command: tuple[str, ...]) -> str:
         _check_own(path, folder=False)
         if "__VERSION__" in (text := path.read_text(encoding="utf-8")):
             return text
-    done = _run([*command, FLAGS[1], "-dM", "-E", "-x", "c", "/dev/null"])
+    done = _run([*command, *flags, "-dM", "-E", "-x", "c", "/dev/null"])
     if done.returncode or "__VERSION__" not in done.stdout:
         raise BackendError(
             f"compile: {shlex.join(command)} must be a C compiler like GCC or Clang, "
@@ -285,7 +312,7 @@ def _compile(text: str, folder: Path, key: str) -> Path:
     with tempfile.TemporaryDirectory(dir=folder, prefix="build-") as work:
         source, library = Path(work) / "kernel.c", Path(work) / "kernel.so"
         source.write_text(text, encoding="utf-8")
-        done = _run([*compiler(), *FLAGS, "-o", str(library), str(source), "-lm"])
+        done = _run([*compiler(), *flags(), "-o", str(library), str(source), "-lm"])
         if done.returncode:
             kept = folder / f"{key}.c"
             _put(source, kept)

@@ -21,7 +21,6 @@ from recurro.cells.ops import Value
 from recurro.engine import team
 from recurro.engine.adjoint import Adjoint, adjoint
 from recurro.engine.build import build, lanes
-from recurro.engine.constant import constant
 from recurro.engine.gradients import Storage, pieces
 from recurro.engine.ir import Program
 from recurro.engine.layout import SparseMatrix, place_bits, sparse_matrix
@@ -267,26 +266,7 @@ def obstacle(request: Request) -> str | None:
             return "all tensors must be on the CPU and of one type"
     if dtype not in (torch.float32, torch.float64):
         return f"it has no arithmetic for {dtype}"
-    if 0 in request.inputs[0].shape:
-        return "there is nothing to run"
-    if _has_single_units(request.program):
-        return "maps from or to a single unit are left to the reference"
     return None
-
-
-@constant
-@cache
-def _has_single_units(program: Program) -> bool:
-    """Whether a state, a parameter or an operand inside the loop is one number."""
-    ops = program.ops
-    return any(
-        (op.width == 1 and op.name in ("state", "affine", "vector", "bernoulli"))
-        or (
-            op.name == "affine"
-            and any(ops[a].width == 1 and ops[a].name != "input" for a in op.args)
-        )
-        for op in ops
-    )
 
 
 def storage_of(request: Request) -> Storage:
@@ -389,8 +369,11 @@ def run_backward(
     named |= {f"by_{n}": g for n, g in zip(inputs, by_input, strict=True)}
     threads, _ = split_of(made, time, batch, request.lengths, request.clip)
     each = (threads,) if threads > 1 else ()
+    memory = torch.empty if batch else torch.zeros  # without rows no kernel writes it
     by_stored = [
-        tensor.new_empty((*each, *tensor.shape)) if want else None
+        memory((*each, *tensor.shape), dtype=tensor.dtype, device="cpu")
+        if want
+        else None
         for tensor, want in zip(stored, wanted[-len(stored) :], strict=True)
     ]
     by_state = [

@@ -65,7 +65,11 @@ def _uses(program: Program) -> dict[str, list[Piece]]:
     back = adjoint(program)
     saved = saved_columns(program, kept(program, back))
     uses: dict[str, list[Piece]] = {}
-    for op, column in zip(program.affines(), columns(program).offsets, strict=True):
+    for op, g, column in zip(
+        program.affines(), back.affine, columns(program).offsets, strict=True
+    ):
+        if g is None:  # nothing reads it
+            continue
         if op["bias"]:
             piece = Piece(0, 0, column, op.width)
             uses.setdefault(op["bias"], []).append(piece)

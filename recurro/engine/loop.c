@@ -23,6 +23,16 @@ struct run {
   struct meeting *meeting;
 };
 
+/* Memory of a thread or a team, of which each buffer has a part. Under the sanitizer a
+   thread takes each from its stack instead, where it has a guard on both sides. */
+#ifdef __SANITIZE_ADDRESS__
+#define OWN(start, size)                                                                \
+  (run->members > 1 ? (void *)(run->own + (start))                                      \
+                    : __builtin_alloca_with_align((size) * sizeof(REAL), 512))
+#else
+#define OWN(start, size) (run->own + (start))
+#endif
+
 struct meeting {
   int arrived, round;
 };

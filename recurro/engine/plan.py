@@ -287,7 +287,7 @@ def backward_plan(program: Program, adjoint: Adjoint) -> Plan:
         array = plan.array(Array(f"by_{name}", "sequence", inputs[name], inputs[name]))
         plan.stores.append((_wide(plan, place[g], inputs[name]), array))
     for name, width in program.inputs:
-        _input_gradient(plan, program, name, width, every)
+        _input_gradient(plan, program, adjoint, name, width)
     _operands(plan, program, saved)
     for (name, width), g in zip(program.state, adjoint.state, strict=True):
         plan.carried[name] = None if g is None else _wide(plan, place[g], width)
@@ -318,11 +318,15 @@ def sum_columns(program: Program, adjoint: Adjoint) -> Columns:
 
 
 def _input_gradient(
-    plan: Plan, program: Program, name: str, width: int, every: Columns
+    plan: Plan, program: Program, adjoint: Adjoint, name: str, width: int
 ) -> None:
     """The gradient of an input through the affine maps, made when steps are done."""
-    pairs = []
-    for op, offset in zip(program.affines(), every.offsets, strict=True):
+    every, pairs = columns(program), []
+    for op, g, offset in zip(
+        program.affines(), adjoint.affine, every.offsets, strict=True
+    ):
+        if g is None:  # nothing reads it
+            continue
         for matrix, a in zip(op["matrices"], op.args, strict=True):
             leaf = program.ops[a]
             if leaf.name == "input" and leaf["name"] == name:

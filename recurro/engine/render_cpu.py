@@ -104,7 +104,7 @@ def render(
     for i, op in enumerate(plan.nodes):
         if _buffered(w, i):
             w.buffers[f"b{i}"] = w.padded(op.width)
-        if op.width == 1 and op.name != "const":
+        if op.width == 1 and (op.name != "const" or _multiplied(w, i)):
             w.buffers[f"n{i}"] = lanes
     for array in plan.arrays:
         if array.kind == "sum":
@@ -144,14 +144,13 @@ def render(
         after="\n".join("    " + line for line in after),
         finish=_each_carry(w, _FINISH) + sum_gradients(w, pieces),
     )
-    return Kernel(text, w.shared, sum(w.buffers.values()) * rows, _team(plan))
+    return Kernel(text, w.shared, sum(w.buffers.values()) * rows, _team(w))
 
 
-def _team(plan: Plan) -> bool:
-    """Whether all is made unit by unit, with no sum over units that several make."""
+def _team(w: Writer) -> bool:
+    """Whether all is made unit by unit, and nothing that several would write."""
     return not any(
-        op.name in ("sparse", *REDUCTIONS) or (op.width == 1 and op.name != "const")
-        for op in plan.nodes
+        op.name == "sparse" or f"n{i}" in w.buffers for i, op in enumerate(w.plan.nodes)
     )
 
 
@@ -176,21 +175,61 @@ def _single(w: Writer, phase: int, nodes: list[int]) -> None:
     """Numbers of a row, kept as vectors of equal lanes."""
     if not nodes:
         return
+    _single_products(w, nodes)
     w.add(f"for (long r = 0; r < L; r++) {{ // phase {phase}, one number a row")
     for i in nodes:
         op = w.plan.nodes[i]
         if op.name in REDUCTIONS:
             whole = "v_sum" if op.name == "sum" else "v_amax"
-            w.add(f"  n{i}[r] = v_set({whole}(n{i}[r]));")
-        elif op.name not in ("const", "load"):
-            values = [_operand(w, a, phase) for a in op.args]
-            w.add(f"  n{i}[r] = {EXPRESSIONS[op.name].format(*values)};")
+            value = f"v_set({whole}(n{i}[r]))"
+        elif op.name == "sparse":
+            value = f"v_set(n{i}[r][0])"
+        elif op.name == "carry":
+            value = f"v_set(c_{op['name']}[r * {w.padded(1)}])"
         elif op.name == "load":
-            w.add(f"  n{i}[r] = {_read(w, op)};")
-        for node, array in w.plan.stores:
-            if node == i:
-                w.add(f"  *({_address(w, w.plan.arrays[array])}) = n{i}[r][0];")
+            value = _read(w, op)
+        elif op.name == "const":
+            value = _operand(w, i, phase) if _multiplied(w, i) else ""
+        else:  # a product is there already
+            values = [_operand(w, a, phase) for a in op.args]
+            value = EXPRESSIONS.get(op.name, "").format(*values)
+        if value:
+            w.add(f"  n{i}[r] = {value};")
+        _write_single(w, i)
     w.add("}")
+
+
+def _single_products(w: Writer, nodes: list[int]) -> None:
+    """The products that give numbers of a row: the first lane of a block."""
+    for i in nodes:
+        if w.plan.nodes[i].name == "sparse":
+            sparse(w, i)
+    for group in _groups(w, nodes):
+        w.add("for (long u0 = 0, r0 = 0, m0; r0 < L; r0 += m0) {")
+        w.add("  m0 = rows_of(L - r0);")
+        accumulate(w, group, 1)
+        w.add("  for (long r = r0; r < r0 + m0; r++) {")
+        for gate, i in enumerate(group):
+            place = f"(r - r0) * {len(group)} + {gate}"
+            w.add(f"    n{i}[r] = v_set(acc{group[0]}[{place}][0]);")
+        w.add("  }", "}")
+
+
+def _write_single(w: Writer, i: int) -> None:
+    """Store a number of a row where it is wanted."""
+    plan = w.plan
+    for node, array in plan.stores:
+        if node == i:
+            w.add(f"  *({_address(w, plan.arrays[array])}) = n{i}[r][0];")
+    for node, array in plan.sums:
+        if node == i:
+            w.add(f"  *({_address(w, plan.arrays[array])}) += n{i}[r][0];")
+    for number, (name, node) in enumerate(plan.carried.items()):
+        if node == i:
+            w.add(f"  v_store(n_{name} + r * {w.padded(1)}, n{i}[r]);")
+            if not plan.reverse:
+                trail = f"TRAIL({number})"
+                w.add(f"  if ({trail}) {trail}[at[r]] = n{i}[r][0];")
 
 
 def _units(w: Writer, phase: int, width: int, nodes: list[int]) -> None:
@@ -329,13 +368,18 @@ def _buffered(w: Writer, i: int) -> bool:
         return False
     if op.name == "sparse":
         return True
+    if _multiplied(w, i):
+        return True
     for j, reader in enumerate(w.plan.nodes):
-        if i in reader.args and reader.name in PRODUCTS:
-            return True
         later = w.phases[j] > w.phases[i] and reader.name not in REDUCTIONS
         if i in reader.args and later and op.name != "load":
             return True
     return False
+
+
+def _multiplied(w: Writer, i: int) -> bool:
+    """Whether a product reads whole rows of a value."""
+    return any(i in op.args and op.name in PRODUCTS for op in w.plan.nodes)
 
 
 def _reduce(w: Writer, i: int, value: str, ragged: bool) -> None:
@@ -399,7 +443,7 @@ def _buffers(w: Writer, rows: int) -> str:
         if name[0] == "n" and number.isdigit():
             op = w.plan.nodes[int(number)]
             kind = "ivec" if op.name in COMPARISONS else "vec"
-        lines.append(f"{kind} *{name} = ({kind} *)(run->own + {start});")
+        lines.append(f"{kind} *{name} = ({kind} *)OWN({start}, {size * rows});")
         start += size * rows
     return "\n  ".join(lines)
 

@@ -444,14 +444,17 @@ def sparse(w: Writer, i: int) -> None:
     [a] = op.args
     w.add(
         "for (long r = 0; r < L; r++)",
-        f"  sparse_product(b{i} + r * {w.padded(op.width)}, {_rows(w, a)} + "
+        f"  sparse_product({_rows(w, i)} + r * {w.padded(op.width)}, {_rows(w, a)} + "
         f"r * {w.padded(w.plan.nodes[a].width)}, a[{op['matrix']}]);",
     )
 
 
 def _rows(w: Writer, a: int) -> str:
+    """Where whole rows of a value stand; a number of a row fills a vector."""
     op = w.plan.nodes[a]
-    return f"c_{op['name']}" if op.name == "carry" else f"b{a}"
+    if op.name == "carry":
+        return f"c_{op['name']}"
+    return f"b{a}" if op.width > 1 else f"(REAL *)n{a}"
 
 
 def packing(w: Writer) -> str:

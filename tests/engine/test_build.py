@@ -1,6 +1,7 @@
 """Kernels are compiled once, kept, and never taken from somebody else."""
 
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -287,6 +288,33 @@ def test_a_wrong_compiler_is_named(home, monkeypatch, named, message):
 def test_arguments_of_cc_are_passed_on(home, monkeypatch):
     monkeypatch.setenv("CC", " ".join([*module.compiler(), "-DTIMES=3"]))
     assert module.build("int f(int x) { return TIMES * x; }").f(5) == 15
+
+
+def test_flags_of_ones_own_come_last_and_are_in_the_key(home, monkeypatch):
+    assert module.flags() == module.FLAGS
+    text = "int f(int x) { return TIMES * x; }"
+    for number, times in enumerate((3, 4), 1):
+        monkeypatch.setenv("RECURRO_CFLAGS", f"-DTIMES={times} '-DWORDS=a b'")
+        forget()
+        assert module.flags()[-2:] == (f"-DTIMES={times}", "-DWORDS=a b")
+        assert module.build(text).f(5) == 5 * times
+        assert len(libraries(home)) == number
+
+
+def test_flags_change_the_lanes(home, monkeypatch):
+    if platform.machine() != "x86_64":
+        pytest.skip("the flag is of another processor")
+    monkeypatch.setenv("RECURRO_CFLAGS", "-march=x86-64")
+    forget()
+    assert module.lanes() == 4
+
+
+@pytest.mark.parametrize("variable", ["CC", "RECURRO_CFLAGS"])
+def test_a_variable_that_is_no_list_of_words_is_named(home, monkeypatch, variable):
+    monkeypatch.setenv(variable, "-D'x")
+    message = f'^compile: {variable} must split into words, got "-D\'x" '
+    with pytest.raises(BackendError, match=message):
+        module.build(TEXT)
 
 
 def test_threads_may_build_at_once(home):

@@ -5,6 +5,7 @@ import torch
 from hypothesis import HealthCheck, Phase, given, settings
 
 from recurro import cells
+from recurro.cells import ops
 from recurro.engine import HiddenClip, recurrence, run
 from recurro.engine.cpu import obstacle, run_cpu
 from recurro.engine.reference import Request, run_reference
@@ -86,6 +87,68 @@ def test_lengths_direction_and_clip(cell, hidden, batch, clip):
             clip=clip,
         )
         assert_equals_reference(request)
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        cells.LSTM(proj_size=1),
+        cells.ChoGRU(),
+        cells.LayerNormLSTM(),
+        cells.PeepholeLSTM(),
+        cells.ComplexDiagonal(),
+    ],
+    ids=repr,
+)
+def test_one_unit(cell):
+    hidden = 3 if getattr(cell, "proj_size", 0) else 1
+    sizes = {"hidden": hidden, "dtype": torch.float64}
+    assert_equals_reference(request_of(cell, batch=1, time=3, **sizes))
+    options = {"lengths": True, "reverse": True, "clip": HiddenClip(norm=0.1)}
+    assert_equals_reference(request_of(cell, batch=8, time=5, **sizes, **options))
+
+
+class Mixed(cells.Cell):
+    """One number a row beside whole rows: each reads the other through maps."""
+
+    state = ("h", "n")
+
+    def widths(self, hidden_size):
+        return hidden_size, 1
+
+    def step(self, x, h, n):
+        gate = ops.sigmoid(self.affine("gate", x, h, n, width=1))
+        new = ops.tanh(self.affine("new", x, h, n) * gate + self.affine("spread", gate))
+        single = self.affine("single", new, gate * n, width=1)
+        return gate * h + (1 - gate) * new, ops.tanh(single + ops.mean(new))
+
+
+@pytest.mark.parametrize("hidden", [1, 2, 17])
+def test_one_number_beside_whole_rows(hidden):
+    for options in ({}, {"lengths": True, "reverse": True}):
+        sizes = {"hidden": hidden, "batch": 8, "time": 4, "dtype": torch.float64}
+        assert_equals_reference(request_of(Mixed(), **sizes, **options))
+
+
+class Unread(cells.Cell):
+    """A map of the input that no state reads, and a map of nothing."""
+
+    state = ("h",)
+
+    def step(self, x, h):
+        self.affine("unread", x, h)
+        nothing = self.affine("nothing", bias=False)
+        return ops.tanh(self.affine("h", h) + self.affine("zero", nothing))
+
+
+@pytest.mark.parametrize("batch", [1, 8])
+def test_what_nothing_reads_has_no_gradient(batch, monkeypatch):
+    request = request_of(Unread(), hidden=5, batch=batch, time=4, dtype=torch.float64)
+    torch.use_deterministic_algorithms(True)  # new memory holds NaN
+    try:
+        assert_equals_reference(request)
+    finally:
+        torch.use_deterministic_algorithms(False)
 
 
 def test_wrapped_cells():
