@@ -13,6 +13,12 @@ from recurro.data.batching import (
     shrink,
 )
 from recurro.data.classes import LabelledItems, read_classes
+from recurro.data.conll import (
+    TaggedSentences,
+    read_conll,
+    read_conllu,
+    write_tags,
+)
 from recurro.data.corpus import Corpus, build_corpus
 from recurro.data.files import atomic_write, find_files
 from recurro.data.sequences import (
@@ -21,6 +27,15 @@ from recurro.data.sequences import (
     encode_texts,
     join_series,
     sequence_batches,
+)
+from recurro.data.spans import (
+    Scheme,
+    SpanScores,
+    allowed_transitions,
+    find_scheme,
+    find_spans,
+    score_spans,
+    token_accuracy,
 )
 from recurro.data.split import hash_split, is_test, tail_start
 from recurro.data.text import (
@@ -43,10 +58,14 @@ __all__ = [
     "LabelledSeries",
     "LogMel",
     "Scaler",
+    "Scheme",
     "Sequences",
     "Sound",
+    "SpanScores",
+    "TaggedSentences",
     "TextFilter",
     "Tokenizer",
+    "allowed_transitions",
     "atomic_write",
     "build_corpus",
     "chunks",
@@ -55,6 +74,8 @@ __all__ = [
     "cut_text",
     "encode_texts",
     "find_files",
+    "find_scheme",
+    "find_spans",
     "from_mel",
     "hash_split",
     "is_test",
@@ -63,16 +84,21 @@ __all__ = [
     "line_batches",
     "line_groups",
     "read_classes",
+    "read_conll",
+    "read_conllu",
     "read_lines",
     "read_text",
     "read_ts",
     "read_wav",
     "read_word2vec",
     "resample",
+    "score_spans",
     "sequence_batches",
     "shrink",
     "split_lines",
     "tail_start",
     "to_mel",
+    "token_accuracy",
+    "write_tags",
     "write_wav",
 ]
