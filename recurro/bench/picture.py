@@ -14,8 +14,17 @@ __all__ = ["check_picture", "draw"]
 Rows: TypeAlias = Sequence[Mapping[str, Any]]
 
 FORMATS = (".png", ".svg", ".pdf")
-_COLOURS = {"train": "#d9822b", "low": "#d9822b", "cached": "#d9822b"}
-_FIRST = "#3d6f9e"
+_BLUE, _ORANGE = "#3d6f9e", "#d9822b"
+_COLOURS = {
+    "forward": _BLUE,
+    "train": _ORANGE,
+    "step": _BLUE,
+    "high": _BLUE,
+    "low": _ORANGE,
+    "cold": _BLUE,
+    "cached": _ORANGE,
+}
+"""Of each kind of figure; two kinds of one row differ."""
 _FONT = 8
 
 
@@ -54,6 +63,7 @@ def draw(rows: Rows, path: Path) -> None:
     """
     check_picture(path)
     from matplotlib.figure import Figure
+    from matplotlib.patches import Patch
 
     rows = [row for row in rows if row["figures"]]
     left = [row for row in rows if row["case"]["table"] == "layers"]
@@ -66,7 +76,17 @@ def draw(rows: Rows, path: Path) -> None:
     areas = sheet.subplots(1, len(panels), squeeze=False)[0]
     for area, panel in zip(areas, panels, strict=True):
         _panel(area, panel)
-    sheet.supxlabel("times as fast as the other (or as small); | is what is asked for")
+    names = {
+        colour: ", ".join(k for k, c in _COLOURS.items() if c == colour)
+        for colour in (_BLUE, _ORANGE)
+    }
+    handles = [Patch(color=colour, label=label) for colour, label in names.items()]
+    sheet.legend(handles=handles, loc="outside upper center", ncols=2, frameon=False)
+    asked = "black marks: what is asked for; pale: unsteady"
+    sheet.supxlabel(
+        f"times as fast as the other, or as small; {asked}",
+        fontsize=_FONT + 2,
+    )
     sheet.savefig(path, dpi=130)
 
 
@@ -83,7 +103,7 @@ def _panel(area: Any, rows: Rows) -> None:  # noqa: ANN401 (an Axes of matplotli
                 ratio - 1,
                 left=1,
                 height=0.36,
-                color=_COLOURS.get(kind, _FIRST),
+                color=_COLOURS[kind],
                 alpha=1 if figure["steady"] else 0.4,
             )
             if needed is not None:
@@ -95,7 +115,9 @@ def _panel(area: Any, rows: Rows) -> None:  # noqa: ANN401 (an Axes of matplotli
     names = [_name(row["case"]) for row in rows]
     area.set_yticks(range(len(rows)), names, fontsize=_FONT)
     area.set(xscale="log", xlim=(0.5, largest * 1.5), ylim=(len(rows) - 0.4, -0.6))
+    area.set_xticks([n for n in (0.5, 1, 2, 5, 10, 20, 50) if n < largest * 1.5])
     area.xaxis.set_major_formatter("{x:g}")
+    area.xaxis.set_minor_formatter("")
     area.axvline(1, color="black", lw=0.8)
     area.grid(axis="x", color="#dddddd", lw=0.6)
     area.set_axisbelow(True)
@@ -105,4 +127,5 @@ def _panel(area: Any, rows: Rows) -> None:  # noqa: ANN401 (an Axes of matplotli
 
 def _name(case: Mapping[str, Any]) -> str:
     shape = ", ".join(map(str, case["shape"]))
-    return f"{case['name']} {shape} / {case['against']}"
+    table = "" if case["table"] == "layers" else f"{case['table']}: "
+    return f"{table}{case['name']} {shape} / {case['against']}"

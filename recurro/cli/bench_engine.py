@@ -120,8 +120,8 @@ def _print_table(name: str, rows: Sequence[EngineRow]) -> None:
             "ratio": figure.ratio.median,
             "quartiles": f"{figure.ratio.lower:.2f} {figure.ratio.upper:.2f}",
             "needed": row.case.required[kind],
-            "GFLOP/s": figure.gflops,
-            "torch.mm": figure.gemm,
+            "GFLOP/s": figure.gflops and round(figure.gflops),
+            "torch.mm": figure.gemm and round(figure.gemm),
             "steady": "yes" if figure.steady else "no",
         }
         for row in rows

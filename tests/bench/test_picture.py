@@ -36,7 +36,8 @@ def test_every_ratio_is_in_the_picture(tmp_path):
     text = path.read_text()
     for label in ("2.00", "0.50", "20", "9.00"):
         assert f"<!-- {label} -->" in text
-    assert text.count("<!-- LSTM 1, 2, 3, 4 / nn.LSTM -->") == 3
+    assert text.count("<!-- LSTM 1, 2, 3, 4 / nn.LSTM -->") == 2
+    assert text.count("<!-- stream: LSTM 1, 2, 3, 4 / nn.LSTM -->") == 1
 
 
 def test_one_panel_is_enough(tmp_path):
