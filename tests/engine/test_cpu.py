@@ -3,11 +3,13 @@
 import pytest
 import torch
 from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from recurro import cells
 from recurro.cells import ops
 from recurro.engine import HiddenClip, recurrence, run
-from recurro.engine.cpu import obstacle, run_cpu
+from recurro.engine.cpu import run_cpu
 from recurro.engine.reference import Request, run_reference
 from recurro.errors import BackendError
 from tests.engine.test_adjoint import PLAIN, TREES, Grown
@@ -250,11 +252,54 @@ def test_a_named_backend_that_cannot_run_says_why():
         run(made, stored, torch.zeros(5, 2, 3).half(), backend="cpu")
 
 
-def random_cell(first, second):
-    sizes = {"hidden": 18, "batch": 7, "time": 3, "dtype": torch.float64}
-    request = request_of(Grown(first, second), **sizes)
-    if obstacle(request) is None:
-        assert_equals_reference(request)
+class Rounding(TorchDispatchMode):
+    """Makes the result of every operation a few units of the last place wrong."""
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        value = function(*args, **(kwargs or {}))
+        is_alias = any(r.alias_info for r in function._schema.returns)
+        if is_alias or not isinstance(value, torch.Tensor) or value.dtype.is_complex:
+            return value
+        if not value.is_floating_point():
+            return value
+        unit = 4 * torch.finfo(value.dtype).eps
+        return value * (1 + unit * (2 * torch.rand_like(value) - 1))
+
+
+def assert_as_near_as_rounding_allows(request):
+    """Equal within a hundred times what roundings of the reference itself change.
+
+    Some programs double an error at every operation; others leave the range of the
+    type. What is not finite under roundings is not compared.
+    """
+    wanted = results(run_reference, request)
+    spread = [torch.zeros_like(value) for value in wanted]
+    for _ in range(3):
+        with Rounding():
+            rounded = results(run_reference, request)
+        spread = [
+            torch.maximum(s, (r - w).abs())
+            for s, r, w in zip(spread, rounded, wanted, strict=True)
+        ]
+    for got, value, change in zip(
+        results(run_cpu, request), wanted, spread, strict=True
+    ):
+        close = (got - value).abs() <= 100 * change + 1e-11 + 1e-10 * value.abs()
+        assert (close | ~change.isfinite()).all()
+
+
+def random_cell(first, second, hidden):
+    sizes = {"hidden": hidden, "batch": 7, "time": 3, "dtype": torch.float64}
+    assert_as_near_as_rounding_allows(request_of(Grown(first, second), **sizes))
+
+
+def test_the_measure_of_roundings_is_small_for_a_tame_cell():
+    request = request_of(cells.ChoGRU(), hidden=5, batch=3, time=4, dtype=torch.float64)
+    wanted = results(run_reference, request)
+    with Rounding():
+        rounded = results(run_reference, request)
+    for value, other in zip(wanted, rounded, strict=True):
+        assert 0 < (value - other).abs().max() < 1e-13 * (1 + value.abs().max())
 
 
 @settings(
@@ -263,9 +308,9 @@ def random_cell(first, second):
     suppress_health_check=[HealthCheck.too_slow],
     phases=[Phase.explicit, Phase.reuse, Phase.generate],  # shrinking would compile on
 )
-@given(TREES, TREES)
-def test_random_programs(first, second):
-    random_cell(first, second)
+@given(TREES, TREES, st.sampled_from([1, 18]))
+def test_random_programs(first, second, hidden):
+    random_cell(first, second, hidden)
 
 
 @pytest.mark.slow
@@ -275,6 +320,6 @@ def test_random_programs(first, second):
     suppress_health_check=[HealthCheck.too_slow],
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
 )
-@given(TREES, TREES)
-def test_two_hundred_random_programs(first, second):
-    random_cell(first, second)
+@given(TREES, TREES, st.sampled_from([1, 3, 18]))
+def test_two_hundred_random_programs(first, second, hidden):
+    random_cell(first, second, hidden)

@@ -25,7 +25,7 @@ from recurro.engine import HiddenClip, Stream, build, cpu, recurrence, run, team
 from recurro.engine.cpu import run_cpu
 from recurro.engine.reference import Request, run_reference
 
-CFLAGS = "-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all"
+CFLAGS = "-O0 -g -fsanitize=address,undefined -fno-sanitize-recover=all"
 
 CELLS = {
     "Elman": cells.Elman(),
