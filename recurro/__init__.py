@@ -43,6 +43,8 @@ if TYPE_CHECKING:  # the same names, for type checkers and editors
     from recurro.tasks import ClassLanguageModel as ClassLanguageModel
     from recurro.tasks import LanguageModel as LanguageModel
     from recurro.tasks import NGramLanguageModel as NGramLanguageModel
+    from recurro.tasks import SequenceClassifier as SequenceClassifier
+    from recurro.tasks import SequenceRegressor as SequenceRegressor
 
 __version__ = "0.1.0"
 
@@ -75,6 +77,8 @@ _HOME = {
     "RecurrentDropout": "recurro.cells",
     "RecurroError": "recurro.errors",
     "Residual": "recurro.cells",
+    "SequenceClassifier": "recurro.tasks",
+    "SequenceRegressor": "recurro.tasks",
     "Sparse": "recurro.engine",
     "Zoneout": "recurro.cells",
     "accelerate": "recurro.nn",

@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 import torch
+from scipy import stats
 from torch import Tensor, nn
 from torch.distributions import (
     Categorical,
@@ -30,6 +31,7 @@ __all__ = [
     "NormalHead",
     "OrdinalHead",
     "PoissonHead",
+    "quantile",
 ]
 
 _LEAST = 1e-3
@@ -56,8 +58,11 @@ class Head(nn.Module, ABC):
         weights = getattr(self, "class_weights", None)
         return found if weights is None else found * weights[targets]
 
-    def start(self, targets: Float[Tensor, " items"]) -> None:
-        """Learn the place and scale of the targets from the training part.
+    def start(self, targets: Tensor) -> None:
+        """Learn what there is to learn of the targets before training.
+
+        Args:
+            targets: Class ids or numbers of the training part ``(items,)``.
 
         Raises:
             DataError: If a target is not one that the head knows.
@@ -282,3 +287,21 @@ def _place_and_width(outputs: Tensor, spread: bool) -> tuple[Tensor, Tensor]:
     if not spread:
         return place, torch.ones_like(place)
     return place, functional.softplus(outputs[:, 1] + 0.5413) + _LEAST
+
+
+def quantile(found: Distribution, level: float) -> Float[Tensor, " batch"]:
+    """The number below which a distribution has a given probability, row by row.
+
+    Args:
+        found: What a head gave for numbers.
+        level: The probability, in (0, 1).
+
+    Example:
+        >>> quantile(Poisson(torch.tensor([4.0])), 0.5)
+        tensor([4.])
+    """
+    if not isinstance(found, Poisson):
+        return found.icdf(torch.tensor(level))
+    rate = found.rate.detach()
+    counts = stats.poisson.ppf(level, rate.double().cpu().numpy())
+    return torch.as_tensor(counts, dtype=rate.dtype, device=rate.device)

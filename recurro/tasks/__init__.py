@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from recurro.tasks.by_class import ClassLanguageModel
+from recurro.tasks.classifier import SequenceClassifier
 from recurro.tasks.config import LanguageSettings
 from recurro.tasks.language_model import LanguageModel
 from recurro.tasks.ngram import NGramLanguageModel
+from recurro.tasks.regressor import SequenceRegressor
 
 __all__ = [
     "ClassLanguageModel",
     "LanguageModel",
     "LanguageSettings",
     "NGramLanguageModel",
+    "SequenceClassifier",
+    "SequenceRegressor",
 ]

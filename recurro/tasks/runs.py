@@ -1,9 +1,10 @@
-"""Run folders of language models: begun in one stroke, read back safely."""
+"""Run folders of tasks: begun in one stroke, read back safely."""
 
 from __future__ import annotations
 
+import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -15,16 +16,18 @@ from recurro.train import RunFolder
 
 __all__ = [
     "TASKS",
+    "begin_folder",
     "begin_run",
     "checked_state",
     "draft_folder",
+    "open_run",
     "read_classes_of",
     "read_run",
     "state_folder",
     "task_of",
 ]
 
-TASKS = ("lm", "by-class", "ngram")
+TASKS = ("lm", "by-class", "ngram", "classify", "regress")
 VOCABULARY = "vocabulary.json"
 CLASSES = "classes.json"
 
@@ -88,15 +91,40 @@ def begin_run(
     Raises:
         RunError: If the folder holds another run, or cannot be written.
     """
+    files = {VOCABULARY: tokenizer.to_json()}
+    if classes is not None:
+        files[CLASSES] = json.dumps(dict(classes), indent=1, ensure_ascii=False)
+    return begin_folder(out, draft, settings.tree(), files, overwrite=overwrite)
+
+
+def begin_folder(
+    out: Path,
+    draft: Path,
+    config: Mapping[str, Any],
+    files: Mapping[str, str],
+    *,
+    overwrite: bool = False,
+) -> RunFolder:
+    """Make a run folder of any task.
+
+    Args:
+        out: The folder.
+        draft: Where ``draft_folder`` let files be written; they move to ``state/``.
+        config: Written to ``config.yaml``, last.
+        files: The contents of the files that are sealed, by name.
+        overwrite: Whether a run that is there may be deleted.
+
+    Raises:
+        RunError: If the folder holds another run, or cannot be written.
+    """
     run = RunFolder.create(out, overwrite=overwrite)
     if run.writes:
         state_folder(run).mkdir(exist_ok=True)
         for file in draft.iterdir():
             file.replace(state_folder(run) / file.name)
-    run.write_text(VOCABULARY, tokenizer.to_json(), sealed=True)
-    if classes is not None:
-        run.write_json(CLASSES, dict(classes), sealed=True)
-    run.write_config(settings.tree())
+    for name, text in files.items():
+        run.write_text(name, text, sealed=True)
+    run.write_config(config)
     return run
 
 
@@ -105,7 +133,7 @@ def task_of(path: Path | str) -> str:
 
     Raises:
         RunError: If it is no run, incomplete, changed, from a newer version or of a
-            task that is not one of language.
+            task that is none of these.
     """
     return _open(path)[2]
 
@@ -123,13 +151,28 @@ def read_run(
         RunError: If it is no run, incomplete, changed, from a newer version or of
             another task.
     """
+    run, tree = open_run(path, task)
+    return run, tree, Tokenizer.load(run.path / VOCABULARY)
+
+
+def open_run(path: Path | str, task: str) -> tuple[RunFolder, dict[str, Any]]:
+    """Open a run folder: it, and the tree of its settings.
+
+    Args:
+        path: The folder.
+        task: The task it must be of, one of ``TASKS``.
+
+    Raises:
+        RunError: If it is no run, incomplete, changed, from a newer version or of
+            another task.
+    """
     run, tree, found = _open(path)
     if found != task:
         raise RunError(
             f"{run.path}: must be a run of task {task!r}, got one of {found!r}. "
             "Open it with the class of its task."
         )
-    return run, tree, Tokenizer.load(run.path / VOCABULARY)
+    return run, tree
 
 
 def _open(path: Path | str) -> tuple[RunFolder, dict[str, Any], str]:
@@ -138,8 +181,8 @@ def _open(path: Path | str) -> tuple[RunFolder, dict[str, Any], str]:
     task = tree.get("task") if isinstance(tree, dict) else None
     if task not in TASKS:
         raise RunError(
-            f"{run.path}: must be the run of a language model, got one of task "
-            f"{task!r}. Name another run."
+            f"{run.path}: must be the run of a task known here, got one of task "
+            f"{task!r}. Upgrade recurro, or name another run."
         )
     return run, tree, task
 

@@ -1,0 +1,296 @@
+"""Sequences by class: which of several each sequence is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import torch
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax
+from sklearn.base import ClassifierMixin
+from torch import Tensor
+from torch.distributions import Distribution
+
+from recurro.baselines.sequences import classifier_baselines, fit_baselines
+from recurro.cells import LSTM, Cell
+from recurro.data import Sequences
+from recurro.errors import DataError, RunError, SettingError
+from recurro.nn import CategoricalHead, OrdinalHead, VectorNetwork
+from recurro.tasks.comparison import Comparison
+from recurro.tasks.metrics import classification_figures
+from recurro.tasks.readers import Items
+from recurro.tasks.sequence import Data, SequenceEstimator
+from recurro.tasks.sequence_config import SequenceNetwork
+from recurro.tasks.vector_task import Answered, answers
+from recurro.train import RunFolder
+
+__all__ = ["SequenceClassifier"]
+
+CLASSES = "classes.json"
+
+
+class SequenceClassifier(ClassifierMixin, SequenceEstimator):
+    """A recurrent classifier of texts or of series of numbers.
+
+    P(class | x) = softmax(W pool_t(h_t) + b), with h_t of a recurrence that reads x, in
+    both directions if asked; after training one temperature is fitted on the part held
+    out, so that the probabilities mean what they say.
+
+    The arguments are those of ``recurro.tasks.sequence_config``: ``SequenceData``,
+    ``SequenceNetwork`` and ``SequenceTraining`` say what each means. ``cell`` is an
+    object, also one of your own; ``out`` names a run folder, without which all stays in
+    memory; ``overwrite`` lets it replace a run that is there.
+
+    Sequences are a list, of texts or of arrays ``(time, channels)`` of any lengths;
+    numbers may be missing (NaN). Vocabulary and scaling are learnt from the training
+    part alone.
+
+    Attributes:
+        classes_: The classes, sorted.
+        network_: The trained ``VectorNetwork``.
+        reader_: Vocabulary or scaler.
+        history_: What happened in training.
+        run_: The run folder, or ``None``.
+        baselines_: One row per model: ``name`` and the figures on the part held out;
+            the network last. Empty if nothing was held out.
+
+    Example:
+        >>> rising = [np.arange(n) + 0.1 * n for n in range(4, 24)]
+        >>> falling = [-x for x in rising]
+        >>> model = SequenceClassifier(hidden_size=8, epochs=20, learning_rate=0.02)
+        >>> model = model.fit(rising + falling, ["up"] * 20 + ["down"] * 20)
+        >>> model.predict([[0.0, 1.0, 2.0, 3.0, 4.0], [0.0, -1.0, -2.0, -3.0]]).tolist()
+        ['up', 'down']
+
+    References:
+        Graves and Schmidhuber (2005), Framewise phoneme classification with
+        bidirectional LSTM, section 2; Guo et al. (2017), arXiv 1706.04599, section 4.2
+        (temperature).
+    """
+
+    task: ClassVar[Literal["classify", "regress"]] = "classify"
+
+    def __init__(
+        self,
+        *,
+        tokens: str = "word",
+        lower: bool = False,
+        min_count: int | None = None,
+        max_size: int | None = None,
+        held_out: float = 0.1,
+        cell: Cell = LSTM(),  # noqa: B008 (a frozen value)
+        hidden_size: int = 64,
+        num_layers: int = 1,
+        bidirectional: bool = True,
+        embedding_size: int | None = None,
+        pooling: str | Sequence[str] = ("max", "mean"),
+        head: Literal["softmax", "ordinal"] = "softmax",
+        class_weight: Literal["balanced"] | Mapping[Any, float] | None = None,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        zoneout: float = 0.0,
+        weight_drop: float = 0.0,
+        backend: Literal["auto", "reference", "vendor", "cpu", "scan"] = "auto",
+        batch_size: int = 32,
+        epochs: int = 10,
+        max_steps: int | None = None,
+        max_seconds: float | None = None,
+        optimizer: str = "adam",
+        learning_rate: float = 0.002,
+        momentum: float = 0.0,
+        nesterov: bool = False,
+        betas: Sequence[float] = (0.9, 0.999),
+        weight_decay: float = 0.0,
+        nonmonotone: int = 5,
+        schedule: Literal["constant", "cosine", "plateau"] = "constant",
+        warmup_steps: int = 0,
+        final_rate: float = 0.0,
+        plateau_factor: float = 4.0,
+        plateau_patience: int = 0,
+        clip: float | Literal["auto"] | None = 1.0,
+        clip_mode: Literal["norm", "element"] = "norm",
+        accumulate: int = 1,
+        validate_every: int | None = None,
+        patience: int | None = None,
+        keep: Literal["best", "last"] = "best",
+        checkpoint_seconds: float | None = 120.0,
+        checkpoint_steps: int | None = None,
+        log_every: int = 50,
+        seed: int = 0,
+        precision: Literal["32", "bf16"] = "32",
+        device: str = "auto",
+        out: str | Path | None = None,
+        overwrite: bool = False,
+    ) -> None:
+        values = dict(locals())
+        del values["self"]
+        vars(self).update(values)
+
+    def _learn_targets(self, y: Any) -> np.ndarray:  # noqa: ANN401
+        classes, ids = np.unique(_labels(y), return_inverse=True)
+        if len(classes) < 2:
+            raise DataError(
+                f"SequenceClassifier: there must be at least two classes, got only "
+                f"{classes.tolist()}. Give items of another."
+            )
+        self.classes_ = classes
+        self._counts = np.bincount(ids)
+        self._class_weights()
+        return ids.astype(np.int64)
+
+    def _targets(self, y: Any) -> np.ndarray:  # noqa: ANN401
+        labels = _labels(y)
+        try:
+            unknown = ~np.isin(labels, self.classes_)
+        except TypeError:  # words against numbers
+            unknown = np.ones(len(labels), bool)
+        if unknown.any():
+            item = int(np.argmax(unknown))
+            came = labels[item].item()
+            raise DataError(
+                f"SequenceClassifier: the class of item {item} must be one of the "
+                f"{len(self.classes_)} seen in training, got {came!r}. Train with it, "
+                "or leave the item out."
+            )
+        return np.searchsorted(self.classes_, labels).astype(np.int64)
+
+    def _class_weights(self) -> list[float] | None:
+        """What the loss of each class is multiplied by."""
+        given, counts = self.settings.model.class_weight, self._counts
+        if given is None:
+            return None
+        if given == "balanced":
+            return (counts.sum() / (len(counts) * counts)).tolist()
+        names = [str(name) for name in self.classes_.tolist()]
+        if set(given) != set(names) or min(given.values()) <= 0:
+            raise SettingError(
+                "SequenceNetwork",
+                "class_weight",
+                f"must give a number above 0 for each of the classes "
+                f"{', '.join(names[:20])}, got {given}. Name them all.",
+            )
+        return [given[name] for name in names]
+
+    def _head(
+        self, features: int, settings: SequenceNetwork
+    ) -> CategoricalHead | OrdinalHead:
+        kinds = {"softmax": CategoricalHead, "ordinal": OrdinalHead}
+        if settings.head not in kinds:
+            raise SettingError(
+                "SequenceNetwork",
+                "head",
+                f"must be softmax or ordinal for classes, got {settings.head!r}. Use "
+                "SequenceRegressor for numbers.",
+            )
+        kind = kinds[settings.head]
+        return kind(features, len(self.classes_), self._class_weights())
+
+    def _judge(self, network: VectorNetwork, data: Answered) -> dict[str, float]:
+        log_probs = answers(network, data.sequences, _logits)
+        return classification_figures(log_probs, data.targets)
+
+    def _finish(self, network: VectorNetwork, valid: Answered | None) -> None:
+        """Fit the temperature that makes the held-out part likeliest, at least 1.
+
+        One below 1 would only say how easy that part was.
+        """
+        if valid is None:
+            return
+        head = network.head
+        assert isinstance(head, CategoricalHead | OrdinalHead)
+        head.temperature.fill_(1.0)  # also where a finished run is resumed
+
+        def loss(log_temperature: float) -> float:
+            head.temperature.fill_(float(np.exp(log_temperature)))
+            return self._judge(network, valid)["log_loss"]
+
+        plain = loss(0.0)
+        best = minimize_scalar(
+            loss, bounds=(0.0, 2.0), method="bounded", options={"maxiter": 12}
+        )
+        head.temperature.fill_(float(np.exp(best.x)) if best.fun < plain else 1.0)
+
+    def _baselines(
+        self,
+        train: tuple[Items, np.ndarray],
+        valid: tuple[Items, np.ndarray],
+    ) -> Comparison:
+        models = classifier_baselines(text=isinstance(train[0][0], str))
+        fit_baselines(models, *train)
+        rows: Comparison = []
+        for name, model in models.items():
+            chances = np.full((len(valid[1]), len(self.classes_)), 1e-12)
+            chances[:, model.classes_] += model.predict_proba(valid[0])
+            figures = classification_figures(np.log(chances), valid[1])
+            rows.append({"name": name, **figures})
+        return rows
+
+    def _learnt(self) -> dict[str, str]:
+        names, counts = self.classes_.tolist(), self._counts.tolist()
+        tree = {"classes": names, "items": counts}
+        return {CLASSES: json.dumps(tree, ensure_ascii=False, indent=1)}
+
+    def _read_learnt(self, run: RunFolder) -> None:
+        tree = run.read_json(CLASSES)
+        try:
+            assert isinstance(tree, dict)
+            self.classes_ = np.array(tree["classes"])
+            self._counts = np.array(tree["items"], np.int64)
+            assert len(self.classes_) == len(self._counts) > 1
+        except (AssertionError, KeyError, TypeError, ValueError):
+            raise RunError(
+                f"{run.path / CLASSES}: must give the classes and the items of each, "
+                "got something else. Put it back from a copy."
+            ) from None
+
+    def predict_proba(self, X: Data) -> np.ndarray:
+        """P(class) of each sequence ``(items, classes)``, in the order of ``classes_``.
+
+        Raises:
+            DataError: If a sequence cannot be read.
+        """
+        return np.exp(self._log_probs(self._read(X)))
+
+    def predict(self, X: Data) -> np.ndarray:
+        """The likeliest class of each sequence ``(items,)``.
+
+        Raises:
+            DataError: If a sequence cannot be read.
+        """
+        log_probs = self._log_probs(self._read(X))
+        return self.classes_[log_probs.argmax(1)]
+
+    def _log_probs(self, sequences: Sequences) -> np.ndarray:
+        return log_softmax(answers(self._fitted(), sequences, _logits), axis=1)
+
+
+def _logits(found: Distribution) -> Tensor:
+    logits = getattr(found, "logits", None)
+    assert isinstance(logits, torch.Tensor)
+    return logits
+
+
+def _labels(y: Any) -> np.ndarray:  # noqa: ANN401 (whatever came)
+    """Class labels as an array ``(items,)`` of one kind."""
+    if y is None:
+        raise DataError(
+            "SequenceClassifier: y must give the class of each sequence, got None."
+        )
+    given = list(y)
+    for item, label in enumerate(given):
+        strange = not isinstance(label, str | int | np.integer | np.bool_ | float)
+        if strange or label != label:
+            raise DataError(
+                f"SequenceClassifier: the class of item {item} must be a word or a "
+                f"number, got {label!r}. Mend it, or leave the item out."
+            )
+    if len({isinstance(label, str) for label in given}) > 1:
+        raise DataError(
+            "SequenceClassifier: classes must be all words or all numbers, got both. "
+            "Turn the numbers into words."
+        )
+    return np.array(given)

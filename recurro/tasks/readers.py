@@ -1,0 +1,187 @@
+"""From texts or series, as a person gives them, to what a network reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+from torch import nn
+
+from recurro.data import Scaler, Sequences, Tokenizer, encode_texts, join_series
+from recurro.data.sequences import clean_texts
+from recurro.errors import DataError, RunError
+from recurro.tasks.sequence_config import SequenceData
+from recurro.train import RunFolder
+
+__all__ = ["Items", "Reader", "as_items", "learn_reader", "load_reader"]
+
+Items: TypeAlias = list[str] | list[np.ndarray]
+"""Texts, or series ``(time, channels)``."""
+
+VOCABULARY = "vocabulary.json"
+SCALER = "scaler.json"
+
+
+class Reader(Protocol):
+    """What turns items into sequences, all it knows learnt from the training part."""
+
+    def __call__(self, items: Items) -> Sequences:
+        """The sequences of some items."""
+        ...
+
+    def encoder(self, size: int | None, hidden_size: int) -> tuple[nn.Module, int]:
+        """A module that the recurrence reads the sequences through, and its width."""
+        ...
+
+    def file(self) -> tuple[str, str]:
+        """The name and the contents of the file that it is read back from."""
+        ...
+
+
+def as_items(data: Sequence[Any] | np.ndarray) -> Items:
+    """What a person gives, checked: texts, or series of numbers.
+
+    Args:
+        data: Texts; arrays ``(time, channels)`` or ``(time,)``; or one array ``(items,
+            time, channels)``.
+
+    Raises:
+        DataError: If there is none, one is empty, or they are not of one kind.
+
+    Example:
+        >>> as_items([[1, 2], [3]])[1].shape
+        (1, 1)
+    """
+    if isinstance(data, str):
+        raise DataError(
+            "sequences: must be a list of texts, got a single text. Put it in a list."
+        )
+    rows = list(data)
+    if rows and isinstance(rows[0], str):
+        return clean_texts(rows)
+    joined = join_series(rows)
+    return [joined[row] for row in range(len(joined))]
+
+
+@dataclass(frozen=True)
+class TextReader:
+    """Texts by a vocabulary.
+
+    Attributes:
+        tokenizer: The vocabulary, of lines.
+        lower: Whether texts are turned into lower case first.
+    """
+
+    tokenizer: Tokenizer
+    lower: bool = False
+
+    @staticmethod
+    def learn(texts: list[str], settings: SequenceData) -> TextReader:
+        """Learn the vocabulary from the training part."""
+        lowered = [text.lower() for text in texts] if settings.lower else texts
+        fixed = settings.tokens not in ("char", "word")
+        tokenizer = Tokenizer.fit(
+            lowered,
+            settings.tokens,
+            lines=True,
+            min_count=settings.least_count,
+            max_size=settings.max_size,
+            unknown=None if fixed else "replace",
+        )
+        return TextReader(tokenizer, settings.lower)
+
+    def __call__(self, items: Items) -> Sequences:
+        """The symbols of some texts."""
+        if not isinstance(items[0], str):
+            raise DataError(
+                "sequences: must be texts as in training, got numbers. Give a list of "
+                "texts."
+            )
+        lowered = (str(item).lower() if self.lower else item for item in items)
+        return encode_texts(lowered, self.tokenizer)
+
+    def encoder(self, size: int | None, hidden_size: int) -> tuple[nn.Module, int]:
+        """An embedding, as wide as a layer if its size is not given."""
+        width = size or hidden_size
+        return nn.Embedding(self.tokenizer.size, width), width
+
+    def file(self) -> tuple[str, str]:
+        """The vocabulary as JSON."""
+        return VOCABULARY, self.tokenizer.to_json()
+
+
+@dataclass(frozen=True)
+class SeriesReader:
+    """Series by a scaler.
+
+    Attributes:
+        scaler: Means and deviations of the training part.
+    """
+
+    scaler: Scaler
+
+    def __call__(self, items: Items) -> Sequences:
+        """The scaled numbers of some series."""
+        if isinstance(items[0], str):
+            raise DataError(
+                "sequences: must be numbers (time, channels) as in training, got texts."
+                " Give a list of arrays."
+            )
+        found, channels = join_series(items), len(self.scaler.mean)
+        if found.values.shape[1] != channels:
+            raise DataError(
+                f"sequences: must have {channels} channels as in training, got "
+                f"{found.values.shape[1]}. Give the same channels in the same order."
+            )
+        return self.scaler(found)
+
+    def encoder(self, size: int | None, hidden_size: int) -> tuple[nn.Module, int]:
+        """A linear layer of that size, or nothing."""
+        width = self.scaler.width
+        return (
+            (nn.Identity(), width) if size is None else (nn.Linear(width, size), size)
+        )
+
+    def file(self) -> tuple[str, str]:
+        """The scaler as JSON."""
+        import json
+
+        return SCALER, json.dumps(asdict(self.scaler), indent=1)
+
+
+def learn_reader(items: Items, settings: SequenceData) -> Reader:
+    """The reader of some items, learnt from them.
+
+    Args:
+        items: The training part.
+        settings: How texts are read.
+
+    Raises:
+        DataError: If they cannot be read.
+    """
+    texts = [item for item in items if isinstance(item, str)]
+    if texts:
+        return TextReader.learn(texts, settings)
+    return SeriesReader(Scaler.fit(join_series(items)))
+
+
+def load_reader(run: RunFolder, settings: SequenceData) -> Reader:
+    """The reader of a run.
+
+    Raises:
+        RunError: If its file is missing or damaged.
+    """
+    path = run.path / SCALER
+    if not path.exists():
+        return TextReader(Tokenizer.load(run.path / VOCABULARY), settings.lower)
+    tree = run.read_json(SCALER)
+    try:
+        assert isinstance(tree, dict)
+        return SeriesReader(Scaler(**{key: tuple(tree[key]) for key in tree}))
+    except (AssertionError, TypeError):
+        raise RunError(
+            f"{path}: must give the means and deviations of the channels, got something"
+            " else. Put it back from a copy."
+        ) from None

@@ -1,0 +1,331 @@
+"""What all models share that read a sequence and tell one thing of it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Self, TypeAlias
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import NotFittedError
+
+from recurro.cells import Cell
+from recurro.data import Sequences
+from recurro.errors import DataError, RunError
+from recurro.nn import Head, Pooling, Recurrent, VectorNetwork
+from recurro.tasks.comparison import Comparison, read_comparison
+from recurro.tasks.config import cell_tree
+from recurro.tasks.readers import Items, Reader, as_items, learn_reader, load_reader
+from recurro.tasks.runs import draft_folder
+from recurro.tasks.sequence_config import (
+    SECTIONS,
+    SequenceData,
+    SequenceNetwork,
+    SequenceSettings,
+    SequenceTraining,
+)
+from recurro.tasks.sequence_runs import (
+    Examples,
+    begin_sequence_run,
+    read_examples,
+    read_sequence_run,
+)
+from recurro.tasks.vector_task import Answered, VectorTask, held_out_rows
+from recurro.train import Progress, RunFolder, check_device, train
+
+__all__ = ["Data", "SequenceEstimator"]
+
+Data: TypeAlias = Sequence[Any] | np.ndarray
+"""Texts; arrays ``(time, channels)`` or ``(time,)``, of any lengths; or one array
+``(items, time, channels)``."""
+
+
+class SequenceEstimator(BaseEstimator, ABC):
+    """A model of one answer per sequence; see the classes made from it.
+
+    A task says what its targets are, which head tells them, what scores it, and what
+    stands beside it; all else is here.
+    """
+
+    task: ClassVar[Literal["classify", "regress"]]
+
+    cell: Cell
+    out: str | Path | None
+    overwrite: bool
+
+    # What a task says.
+
+    @abstractmethod
+    def _learn_targets(self, y: Any) -> np.ndarray:  # noqa: ANN401 (whatever came)
+        """Check the targets and learn what is needed of them; give ids or numbers."""
+
+    @abstractmethod
+    def _targets(self, y: Any) -> np.ndarray:  # noqa: ANN401 (whatever came)
+        """Check targets that are to be scored; give ids or numbers."""
+
+    @abstractmethod
+    def _head(self, features: int, settings: SequenceNetwork) -> Head:
+        """The head, by what was learnt of the targets."""
+
+    @abstractmethod
+    def _judge(self, network: VectorNetwork, data: Answered) -> dict[str, float]:
+        """The figures of a network, the one that rules first; lower is better."""
+
+    @abstractmethod
+    def _baselines(
+        self,
+        train: tuple[Items, np.ndarray],
+        valid: tuple[Items, np.ndarray],
+    ) -> Comparison:
+        """Train the baselines; their figures on the part held out."""
+
+    def _finish(self, network: VectorNetwork, valid: Answered | None) -> None:
+        """Settle what is chosen after training, if anything."""
+
+    def _learnt(self) -> dict[str, str]:
+        """Files of what was learnt of the targets, by name."""
+        return {}
+
+    def _read_learnt(self, run: RunFolder) -> None:
+        """Read them back."""
+
+    # What is the same for all.
+
+    @property
+    def settings(self) -> SequenceSettings:
+        """The arguments in their sections, checked.
+
+        Raises:
+            ConfigError: If one is wrong.
+        """
+        values = self.get_params(deep=False)
+        values["cell"] = cell_tree(values["cell"])
+        data, model, training = (
+            {key: values[key] for key in kind.model_fields if key in values}
+            for kind in SECTIONS.values()
+        )
+        return SequenceSettings(
+            task=self.task,
+            data=SequenceData(**data),
+            model=SequenceNetwork(**model),
+            train=SequenceTraining(**training),
+        )
+
+    def fit(
+        self,
+        X: Data,
+        y: Any,  # noqa: ANN401 (classes or numbers)
+        *,
+        valid: tuple[Data, Any] | None = None,
+        progress: Progress | None = None,
+    ) -> Self:
+        """Learn from sequences and their targets.
+
+        Args:
+            X: The sequences.
+            y: The target of each.
+            valid: Sequences and targets that choices (the best epoch) are made on;
+                without them a share ``held_out`` of the others.
+            progress: Shown how training goes.
+
+        Raises:
+            DataError: If sequences or targets cannot be used; the item is named.
+            ConfigError: If an argument is wrong.
+            RunError: If ``out`` holds another run or cannot be written.
+            DivergenceError: If training explodes and does not come back.
+        """
+        settings, out = self.settings, None if self.out is None else Path(self.out)
+        check_device(settings.train)
+        examples = self._examples(settings, X, y, valid)
+        (items, _), _ = examples.parts()
+        reader = learn_reader(items, settings.data)
+        self.run_ = None
+        with draft_folder(out, overwrite=self.overwrite) as draft:
+            network = self._network(settings, reader)
+            network.head.start(torch.as_tensor(examples.parts()[0][1]))
+            if out is not None and draft is not None:
+                examples.write(draft)
+                self.run_ = begin_sequence_run(
+                    *(out, draft, settings, reader, self._learnt()),
+                    overwrite=self.overwrite,
+                )
+        return self._train(network, reader, settings, examples, progress)
+
+    def _examples(
+        self,
+        settings: SequenceSettings,
+        X: Data,
+        y: Any,  # noqa: ANN401
+        valid: tuple[Data, Any] | None,
+    ) -> Examples:
+        items, targets = as_items(X), self._learn_targets(y)
+        self._check_pairs(items, targets)
+        if valid is not None:
+            more, theirs = as_items(valid[0]), self._targets(valid[1])
+            self._check_pairs(more, theirs)
+            both: Any = [*items, *more]
+            return Examples(both, np.concatenate([targets, theirs]), len(more))
+        rows = held_out_rows(
+            targets,
+            settings.data.held_out,
+            settings.train.seed,
+            classes=self.task == "classify",
+        )
+        rest = np.setdiff1d(np.arange(len(items)), rows)
+        if not len(rest):
+            raise DataError(
+                f"{type(self).__name__}: must have items to learn from beside the "
+                f"{len(rows)} held out, got none. Give more, or set held_out=0."
+            )
+        order = np.concatenate([rest, rows])
+        ordered: Any = [items[row] for row in order]
+        return Examples(ordered, targets[order], len(rows))
+
+    def _check_pairs(self, items: Items, targets: np.ndarray) -> None:
+        if len(items) != len(targets):
+            raise DataError(
+                f"{type(self).__name__}: there must be one target per sequence, got "
+                f"{len(targets)} for {len(items)}. Take both from the same source."
+            )
+
+    def _network(self, settings: SequenceSettings, reader: Reader) -> VectorNetwork:
+        """A network with random weights, the same for the same seed."""
+        model = settings.model
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(settings.train.seed)
+            encoder, width = reader.encoder(model.embedding_size, model.hidden_size)
+            recurrent = Recurrent(
+                *(self.cell, width, model.hidden_size, model.num_layers),
+                bidirectional=model.bidirectional,
+                variational_dropout=model.dropout,
+                recurrent_dropout=model.recurrent_dropout,
+                zoneout=model.zoneout,
+                weight_drop=model.weight_drop,
+                backend=model.backend,
+            )
+            directions = 1 + model.bidirectional
+            pooling = Pooling(
+                model.pooling, recurrent.output_size, directions=directions
+            )
+            head = self._head(pooling.width, model)
+            return VectorNetwork(
+                encoder, recurrent, pooling, head, dropout=model.dropout
+            )
+
+    def _train(
+        self,
+        network: VectorNetwork,
+        reader: Reader,
+        settings: SequenceSettings,
+        examples: Examples,
+        progress: Progress | None,
+        resume: bool = False,
+    ) -> Self:
+        parts = examples.parts()
+        learnt = Answered(reader(parts[0][0]), parts[0][1])
+        chosen = Answered(reader(parts[1][0]), parts[1][1]) if parts[1][0] else None
+        task = VectorTask(network, learnt, chosen, settings.train, self._judge)
+        self.history_ = train(
+            task, settings.train, self.run_, resume=resume, progress=progress
+        )
+        self.network_, self.reader_ = network, reader
+        self._finish(network, chosen)
+        self.baselines_: Comparison = []
+        if chosen is not None:
+            ours = {"name": "network", **self._judge(network, chosen)}
+            self.baselines_ = [*self._baselines(*parts), ours]
+        if self.run_ is not None:
+            self.run_.write_weights(network.state_dict())
+            self.run_.write_json("baselines.json", self.baselines_)
+        return self
+
+    def evaluate(self, X: Data, y: Any) -> dict[str, float]:  # noqa: ANN401
+        """The figures of the task on sequences whose targets are known.
+
+        Raises:
+            DataError: If sequences or targets cannot be used.
+        """
+        network, items, targets = self._fitted(), as_items(X), self._targets(y)
+        self._check_pairs(items, targets)
+        return self._judge(network, Answered(self.reader_(items), targets))
+
+    def _read(self, X: Data) -> Sequences:
+        self._fitted()
+        return self.reader_(as_items(X))
+
+    def _fitted(self) -> VectorNetwork:
+        if not hasattr(self, "network_"):
+            raise NotFittedError(
+                f"{type(self).__name__}: must be fitted first. Call fit or load."
+            )
+        return self.network_
+
+    # A run on disk.
+
+    @classmethod
+    def load(cls, run: Path | str, *, cell: Cell | None = None) -> Self:
+        """Read a trained model from its run folder.
+
+        Args:
+            run: The folder.
+            cell: The cell it was trained with, if that is one of your own: no class is
+                found by name outside ``recurro.cells``.
+
+        Raises:
+            RunError: If it is no run, was stopped before its first weights, was changed
+                or comes from a newer version.
+            ConfigError: If the cell is unknown, or not the one passed.
+        """
+        model, folder, settings = cls._open(run, cell)
+        reader = load_reader(folder, settings.data)
+        network = model._network(settings, reader)
+        try:
+            network.load_state_dict(folder.read_weights())
+        except RuntimeError as error:
+            if isinstance(error, RunError):
+                raise
+            raise RunError(
+                f"{folder.path}: model.safetensors must fit config.yaml, got weights "
+                "of another network. Put both back from one copy."
+            ) from None
+        model.network_, model.reader_ = network.eval(), reader
+        model.baselines_ = read_comparison(folder)
+        return model
+
+    @classmethod
+    def resume(
+        cls,
+        run: Path | str,
+        *,
+        cell: Cell | None = None,
+        progress: Progress | None = None,
+    ) -> Self:
+        """Go on with a run that was stopped, as if it had never been.
+
+        Args:
+            run: The folder.
+            cell: The cell it is trained with, if that is one of your own.
+            progress: Shown how training goes.
+
+        Raises:
+            RunError: If it is no run, lacks what it learns from, or was changed.
+        """
+        model, folder, settings = cls._open(run, cell)
+        examples, reader = read_examples(folder), load_reader(folder, settings.data)
+        network = model._network(settings, reader)
+        network.head.start(torch.as_tensor(examples.parts()[0][1]))
+        begun = folder.trained  # if not, it was stopped before its first step
+        return model._train(network, reader, settings, examples, progress, begun)
+
+    @classmethod
+    def _open(
+        cls, path: Path | str, cell: Cell | None
+    ) -> tuple[Self, RunFolder, SequenceSettings]:
+        run, settings = read_sequence_run(path, cls.task)
+        model = cls(**{**settings.arguments(cell), "out": run.path})
+        model.run_ = run
+        model._read_learnt(run)
+        return model, run, settings

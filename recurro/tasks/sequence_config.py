@@ -1,0 +1,215 @@
+"""The settings of tasks that read a sequence and tell one thing of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+import recurro
+from recurro.cells import Cell
+from recurro.errors import SettingError
+from recurro.nn.pooling import Pool
+from recurro.tasks.config import DataSettings, Tree, build_cell
+from recurro.train import Settings, TrainSettings
+
+__all__ = [
+    "HeadName",
+    "SequenceData",
+    "SequenceNetwork",
+    "SequenceSettings",
+    "SequenceTraining",
+]
+
+HeadName = Literal["softmax", "ordinal", "normal", "plain", "log-normal", "poisson"]
+"""Classes without and with order; numbers with and without spread, amounts, counts."""
+
+
+class SequenceData(Settings):
+    """What is read, and what of it is kept from training.
+
+    Attributes:
+        files: Training files; for the record.
+        tokens: The symbols of texts: ``char``, ``byte``, ``word`` or ``bpe:N``.
+        lower: Turn texts into lower case.
+        min_count: How often a symbol of a text must be seen to enter the vocabulary;
+            ``None`` for twice in the case of words, and once otherwise.
+        max_size: Symbols in the vocabulary at most, or ``None`` for no limit.
+        held_out: Share of the training data, drawn by the seed with each class in its
+            proportion, that choices are made on where no other data are given for
+            that, in [0, 1). With 0 no choice is made, and the last weights are kept.
+    """
+
+    files: tuple[str, ...] = ()
+    tokens: str = "word"
+    lower: bool = False
+    min_count: int | None = Field(default=None, ge=1)
+    max_size: int | None = Field(default=None, ge=2)
+    held_out: float = Field(default=0.1, ge=0, lt=1)
+
+    @model_validator(mode="after")
+    def _agree(self) -> SequenceData:
+        """Refuse what makes no sense for the symbols, by the rules of all texts."""
+        values = {"tokens": self.tokens, "max_size": self.max_size}
+        if self.min_count is not None:
+            values["min_count"] = self.min_count
+        DataSettings(**values)
+        return self
+
+    @property
+    def least_count(self) -> int:
+        """How often a symbol must be seen."""
+        return self.min_count or (2 if self.tokens == "word" else 1)
+
+
+class SequenceNetwork(Settings):
+    """What the network is made of.
+
+    Attributes:
+        cell: The class name of the cell and its hyperparameters.
+        hidden_size: Units of each layer and direction.
+        num_layers: Layers upon each other.
+        bidirectional: Whether each layer also reads backward.
+        embedding_size: Width of the embedding of a text (``None``: ``hidden_size``), or
+            of a linear layer before the recurrence of a series (``None``: no such
+            layer).
+        pooling: What makes a vector of the steps: ``last``, ``max``, ``mean``,
+            ``attention``, or several, joined.
+        head: What is made of the vector: ``softmax`` or ``ordinal`` for classes;
+            ``normal``, ``plain``, ``log-normal`` or ``poisson`` for numbers.
+        class_weight: What the loss of each class is multiplied by: ``None`` for 1,
+            ``balanced`` for items / (classes * items of the class), or a number by
+            class.
+        dropout: Probability of dropping a unit of the embedding, between layers and
+            before the head.
+        recurrent_dropout: Probability of dropping a unit of the state where it is read.
+        zoneout: Probability that a unit of the state keeps its old value.
+        weight_drop: Probability of dropping a recurrent weight.
+        backend: What runs the recurrence: ``auto``, ``reference``, ``vendor``, ``cpu``,
+            ``scan``.
+    """
+
+    cell: dict[str, Any] = Field(
+        default_factory=lambda: {"name": "LSTM", "proj_size": 0}
+    )
+    hidden_size: int = Field(default=64, ge=1)
+    num_layers: int = Field(default=1, ge=1)
+    bidirectional: bool = True
+    embedding_size: int | None = Field(default=None, ge=1)
+    pooling: tuple[Pool, ...] = ("max", "mean")
+    head: HeadName = "softmax"
+    class_weight: Literal["balanced"] | dict[str, float] | None = None
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    recurrent_dropout: float = Field(default=0.0, ge=0, lt=1)
+    zoneout: float = Field(default=0.0, ge=0, lt=1)
+    weight_drop: float = Field(default=0.0, ge=0, lt=1)
+    backend: Literal["auto", "reference", "vendor", "cpu", "scan"] = "auto"
+
+    @field_validator("cell", mode="before")
+    @classmethod
+    def _name_alone(cls, value: object) -> object:
+        """Take ``GRU`` for ``{name: GRU}``; settings without a name are the LSTM's."""
+        if isinstance(value, Mapping):
+            return {"name": "LSTM", **value}
+        return {"name": value} if isinstance(value, str) else value
+
+    @field_validator("pooling", mode="before")
+    @classmethod
+    def _one_or_several(cls, value: object) -> object:
+        """Take ``max`` for ``[max]``, and ``max,mean`` for both."""
+        return value.split(",") if isinstance(value, str) else value
+
+    @field_validator("class_weight", mode="before")
+    @classmethod
+    def _words_for_classes(cls, value: object) -> object:
+        """Classes that are numbers are named as they are written."""
+        if isinstance(value, Mapping):
+            return {str(name): weight for name, weight in value.items()}
+        return value
+
+
+class SequenceTraining(TrainSettings):
+    """How the network is trained: the settings of every task, and this.
+
+    Sequences are read whole, so that ``k1``, ``k2`` and ``scale_by_length`` have no
+    meaning and are refused.
+
+    Attributes:
+        batch_size: Sequences of an update.
+    """
+
+    batch_size: int = Field(default=32, ge=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_whole(cls, values: object) -> object:
+        """Refuse what only a sequence in chunks has."""
+        given = values if isinstance(values, dict) else {}
+        for key in _CHUNKED:
+            if key in given:
+                raise SettingError(
+                    cls.__name__,
+                    key,
+                    "must be left out, as sequences are read whole, got "
+                    f"{given[key]!r}.",
+                )
+        return values
+
+
+_CHUNKED = ("k1", "k2", "scale_by_length")
+"""What only concerns a sequence that is cut into chunks."""
+
+
+class SequenceSettings(Settings):
+    """All settings of a run that reads sequences and tells one thing of each.
+
+    Attributes:
+        recurro: The version that wrote them.
+        task: ``classify`` or ``regress``.
+        data: What is read.
+        model: What the network is made of.
+        train: How it is trained.
+
+    Example:
+        >>> settings = SequenceSettings(task="classify", model={"pooling": "last"})
+        >>> settings.model.pooling, settings.train.batch_size
+        (('last',), 32)
+    """
+
+    recurro: str = recurro.__version__
+    task: Literal["classify", "regress"]
+    data: SequenceData = SequenceData.model_validate({})
+    model: SequenceNetwork = SequenceNetwork.model_validate({})
+    train: SequenceTraining = SequenceTraining.model_validate({})
+
+    def tree(self) -> Tree:
+        """Plain values that give equal settings: ``SequenceSettings(**tree)``."""
+        return self.model_dump(mode="json", exclude={"train": {*_CHUNKED}})
+
+    def arguments(self, cell: Cell | None = None) -> Tree:
+        """The arguments of the task's class.
+
+        Args:
+            cell: The cell object, where it is none of ``recurro.cells``.
+
+        Raises:
+            ConfigError: If the cell is unknown, or not the one that is passed.
+        """
+        values = {
+            **self.data.model_dump(exclude={"files"}),
+            **self.model.model_dump(exclude={"cell"}),
+            **self.train.model_dump(exclude={*_CHUNKED}),
+            "cell": build_cell(self.model.cell, cell),
+        }
+        if self.task == "regress":
+            del values["class_weight"]
+        return values
+
+
+SECTIONS: dict[str, type[Settings]] = {
+    "data": SequenceData,
+    "model": SequenceNetwork,
+    "train": SequenceTraining,
+}
+"""The sections of ``config.yaml`` by name."""

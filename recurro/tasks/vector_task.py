@@ -1,0 +1,173 @@
+"""One answer per sequence, as the training loop sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.distributions import Distribution
+
+from recurro.data import Sequences, sequence_batches
+from recurro.data.batching import line_groups
+from recurro.nn import VectorNetwork
+from recurro.tasks.sequence_config import SequenceTraining
+from recurro.types import Batch, Shard
+
+__all__ = ["Answered", "VectorTask", "answers", "held_out_rows", "mean_loss"]
+
+_ROWS = 256
+"""Sequences side by side, when they are read for their answers."""
+
+Judge = Callable[[VectorNetwork, "Answered"], dict[str, float]]
+"""What scores a network on sequences whose answers are known; lower is better for the
+first figure."""
+
+
+@dataclass(frozen=True, eq=False)
+class Answered:
+    """Sequences and what is to be told of each.
+
+    Attributes:
+        sequences: The sequences.
+        targets: Class ids, int64, or numbers, float32 ``(sequences,)``.
+    """
+
+    sequences: Sequences
+    targets: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class _Pass:
+    """The batches of a pass, whose number is known without making them."""
+
+    batches: Iterable[Batch]
+    length: int
+
+    def __iter__(self) -> Iterator[Batch]:
+        return iter(self.batches)
+
+    def __len__(self) -> int:
+        return self.length
+
+
+class VectorTask:
+    """Learn one answer per sequence; a ``Task``.
+
+    Args:
+        network: What learns.
+        train: What it learns from.
+        valid: What choices are made on, or ``None`` to make none.
+        settings: Batch size, and the seed of what is random.
+        judge: What scores the network.
+    """
+
+    def __init__(
+        self,
+        network: VectorNetwork,
+        train: Answered,
+        valid: Answered | None,
+        settings: SequenceTraining,
+        judge: Judge,
+    ) -> None:
+        self.network: torch.nn.Module = network
+        self.train, self.valid = train, valid
+        self.settings, self.judge = settings, judge
+
+    def batches(self, epoch: int, shard: Shard) -> Iterable[Batch]:
+        """The batches of a pass, shuffled anew for each."""
+        seed = self.settings.seed * 1_000_003 + epoch
+        batches = sequence_batches(
+            self.train.sequences,
+            self.train.targets,
+            self.settings.batch_size,
+            generator=torch.Generator().manual_seed(seed),
+            shard=shard,
+        )
+        size = self.settings.batch_size
+        return _Pass(batches, -(-len(self.train.sequences) // size))
+
+    def validate(self, network: torch.nn.Module) -> dict[str, float]:
+        """The figures of the part held out; every process finds the same."""
+        assert isinstance(network, VectorNetwork)
+        return {} if self.valid is None else self.judge(network, self.valid)
+
+
+@torch.no_grad()
+def answers(
+    network: VectorNetwork,
+    sequences: Sequences,
+    tell: Callable[[Distribution], Tensor],
+) -> np.ndarray:
+    """What a network tells of each sequence ``(sequences, ...)``, float64.
+
+    Args:
+        network: A network in evaluation mode.
+        sequences: The sequences; those of similar length are read together.
+        tell: What is wanted of the distribution of the answers.
+    """
+    device = next(network.parameters()).device
+    order: list[np.ndarray] = []
+    found: list[np.ndarray] = []
+    nothing = np.zeros(len(sequences), np.float32)
+    for rows in line_groups(sequences.lengths, _ROWS):
+        batch = sequences.batch(rows, nothing).to(device)
+        found.append(tell(network.distribution(batch)).double().cpu().numpy())
+        order.append(rows)
+    values = np.concatenate(found)
+    back = np.empty(len(values), np.int64)
+    back[np.concatenate(order)] = np.arange(len(values))
+    return values[back]
+
+
+@torch.no_grad()
+def mean_loss(network: VectorNetwork, data: Answered) -> float:
+    """The mean of -log p(target) in nats.
+
+    Args:
+        network: A network in evaluation mode.
+        data: What is scored.
+    """
+    device = next(network.parameters()).device
+    loss = torch.zeros((), dtype=torch.float64)
+    for batch in sequence_batches(data.sequences, data.targets, _ROWS):
+        loss += network(batch.to(device))[0].double().cpu()
+    return float(loss) / len(data.targets)
+
+
+def held_out_rows(
+    targets: np.ndarray, share: float, seed: int, *, classes: bool
+) -> np.ndarray:
+    """Draw the items that choices are made on.
+
+    They are spread evenly over the targets in their order, so that each class has its
+    proportion; the last item of a class is never taken.
+
+    Args:
+        targets: Class ids or numbers ``(items,)``.
+        share: How much is wanted, in [0, 1); at least one item if above 0.
+        seed: Of what is random.
+        classes: Whether the targets are classes.
+
+    Returns:
+        Item numbers, sorted.
+
+    Example:
+        >>> held_out_rows(np.array([0] * 6 + [1] * 3), 0.3, 0, classes=True).size
+        3
+    """
+    if share == 0:
+        return np.zeros(0, np.int64)
+    order = np.random.default_rng(seed).permutation(len(targets))
+    order = order[np.argsort(targets[order], kind="stable")]
+    count = max(1, round(share * len(targets)))
+    places = ((np.arange(count) + 0.5) * len(targets) / count).astype(np.int64)
+    rows = np.sort(order[places])
+    if classes:
+        left = np.bincount(targets) - np.bincount(
+            targets[rows], minlength=int(targets.max()) + 1
+        )
+        rows = rows[left[targets[rows]] > 0]
+    return rows

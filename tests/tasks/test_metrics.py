@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn import metrics
+
+from recurro.errors import ShapeError
+from recurro.tasks.metrics import classification_figures, regression_figures
+
+
+@given(st.integers(1, 40), st.integers(2, 6), st.integers(0, 99))
+def test_classes_against_scikit_learn(items: int, classes: int, seed: int) -> None:
+    draw = np.random.default_rng(seed)
+    probs = draw.dirichlet(np.ones(classes), items)
+    targets = draw.integers(0, classes, items)
+    named = probs.argmax(1)
+    found = classification_figures(np.log(probs) + 3.0, targets)
+    assert found["accuracy"] == pytest.approx(metrics.accuracy_score(targets, named))
+    expected = metrics.f1_score(targets, named, average="macro", zero_division=0)
+    assert found["macro_f1"] == pytest.approx(expected)
+    expected = metrics.log_loss(targets, probs, labels=np.arange(classes))
+    assert found["log_loss"] == pytest.approx(expected)
+
+
+def test_numbers_against_scikit_learn() -> None:
+    draw = np.random.default_rng(0)
+    targets, means = draw.normal(size=30), draw.normal(size=30)
+    found = regression_figures(means, targets, (means - 1, means + 1))
+    expected = metrics.root_mean_squared_error(targets, means)
+    assert found["rmse"] == pytest.approx(expected)
+    expected = metrics.mean_absolute_error(targets, means)
+    assert found["mae"] == pytest.approx(expected)
+    within = (np.abs(targets - means) <= 1).mean()
+    assert found["coverage"] == pytest.approx(within)
+
+
+def test_items_must_be_as_many() -> None:
+    with pytest.raises(ShapeError, match="got 2 and 3"):
+        regression_figures(np.zeros(2), np.zeros(3))
+    with pytest.raises(ShapeError, match="got 0 and 0"):
+        classification_figures(np.zeros((0, 2)), np.zeros(0, np.int64))
