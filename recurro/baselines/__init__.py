@@ -1,4 +1,4 @@
-"""Models that learn by counting, to stand beside a network: n-grams, taggers, others.
+"""Models to stand beside a network: n-grams, taggers, forecasts and their scores.
 
 Example:
     >>> from recurro.baselines import NGramModel
@@ -12,25 +12,53 @@ from __future__ import annotations
 
 from recurro.baselines.arpa import read_arpa, write_arpa
 from recurro.baselines.baseline import Baseline, figures
+from recurro.baselines.forecast import Drift, Forecaster, Naive, SeasonalNaive, backtest
 from recurro.baselines.hmm import HMMTagger
 from recurro.baselines.mixture import fit_weight, interpolate
 from recurro.baselines.ngram import NGramModel
+from recurro.baselines.scores import (
+    coverage,
+    crps_gaussian,
+    crps_quantiles,
+    crps_samples,
+    hit_rate,
+    mae,
+    mase,
+    mse,
+)
 from recurro.baselines.simple import Uniform, Unigram
+from recurro.baselines.smoothing import ExponentialSmoothing, Holt, HoltWinters
 from recurro.baselines.stepper import BaselineStepper
 from recurro.baselines.tagger import MostFrequentTag, Tagger
 
 __all__ = [
     "Baseline",
     "BaselineStepper",
+    "Drift",
+    "ExponentialSmoothing",
+    "Forecaster",
     "HMMTagger",
+    "Holt",
+    "HoltWinters",
     "MostFrequentTag",
     "NGramModel",
+    "Naive",
+    "SeasonalNaive",
     "Tagger",
     "Uniform",
     "Unigram",
+    "backtest",
+    "coverage",
+    "crps_gaussian",
+    "crps_quantiles",
+    "crps_samples",
     "figures",
     "fit_weight",
+    "hit_rate",
     "interpolate",
+    "mae",
+    "mase",
+    "mse",
     "read_arpa",
     "write_arpa",
 ]
