@@ -14,6 +14,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from ctypes import c_long, c_void_p
+from dataclasses import replace
 from itertools import cycle
 from pathlib import Path
 
@@ -23,7 +24,7 @@ import torch
 from recurro import BlockDiagonal, Diagonal, Sparse, cells
 from recurro.engine import HiddenClip, Stream, build, cpu, recurrence, run, team
 from recurro.engine.cpu import run_cpu
-from recurro.engine.reference import Request, run_reference
+from recurro.engine.reference import Request, draw_masks, run_reference
 
 CFLAGS = "-O0 -g -fsanitize=address,undefined -fno-sanitize-recover=all"
 
@@ -93,24 +94,20 @@ def check_loop(part, stored, batch: int, dtype: torch.dtype, **options: object) 
         storage=part.storage,
         **options,
     )
+    request = replace(request, masks=draw_masks(request))
     with torch.no_grad():
-        close(_drawn(run_cpu, request), _drawn(run_reference, request), dtype)
+        close(run_cpu(request), run_reference(request), dtype)
     for leaf in leaves:
         leaf.requires_grad_()
     found = []
     for runner in (run_cpu, run_reference):
-        trail, final = _drawn(runner, request)
+        trail, final = runner(request)
         loss = sum(value.sin().sum() for value in (*trail, *final))
         gradients = torch.autograd.grad(
             loss, leaves, allow_unused=True, materialize_grads=True
         )
         found.append([*trail, *final, *gradients])
     close(*found, dtype)
-
-
-def _drawn(runner: Callable, request: Request):
-    torch.manual_seed(1)
-    return runner(request)
 
 
 def loops(cell, sizes, structure: Callable | None = None) -> None:
