@@ -21,7 +21,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder to work in, with a text in it and no settings around it."""
     monkeypatch.chdir(tmp_path)
     for name in list(os.environ):
-        if name.startswith("RECURRO_") and name != "RECURRO_DATA":
+        kept = ("RECURRO_DATA", "RECURRO_COMPILE", "RECURRO_CACHE")
+        if name.startswith("RECURRO_") and name not in kept:
             monkeypatch.delenv(name)
     (tmp_path / "sea.txt").write_text(TEXT)
     return tmp_path
