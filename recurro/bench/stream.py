@@ -127,7 +127,7 @@ def _onnx_step(layer: nn.LSTM) -> Step:
     stands.
     """
     import numpy as np
-    import onnxruntime  # pyright: ignore[reportMissingImports]
+    import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
@@ -165,7 +165,7 @@ def _onnx_step(layer: nn.LSTM) -> Step:
 
 def _onnx_model(layer: nn.LSTM) -> bytes:
     """The graph of one step: ONNX orders the gates i, o, f, g."""
-    from onnx import TensorProto, ValueInfoProto, helper, numpy_helper  # pyright: ignore[reportMissingImports]
+    from onnx import TensorProto, ValueInfoProto, helper, numpy_helper
 
     def ordered(tensor: Tensor) -> Tensor:
         i, f, g, o = tensor.chunk(4)
