@@ -168,7 +168,7 @@ def read_conll(
     """
     lines = _lines(path, encoding)
     full = [line for line in lines if line.strip()]
-    full = [line for line in full if not line.startswith("# ")] or full
+    full = [line for line in full if not line.startswith("# ")]
     separator = "\t" if any("\t" in line for line in full) else None
     width = len(full[0].split(separator)) if full else 1
     tags_at = width if tag_column is None else tag_column % width
@@ -200,6 +200,10 @@ class _Row(NamedTuple):
 
 
 def _lines(path: Path | str, encoding: str) -> list[str]:
+    if Path(path).is_dir():
+        raise DataError(
+            f"read: '{path}' must be a file of tagged words, got a folder. Name a file."
+        )
     return list(raw_lines(read_text(path, encoding=encoding)))
 
 

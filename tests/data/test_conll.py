@@ -144,6 +144,7 @@ def test_other_columns(file, tmp_path):
         ("Ann\tO\n\tO\n", "line 2 of .* must not be empty in the columns"),
         ("Ann\tO\nBo\t\n", "line 2 of .* must not be empty in the columns"),
         ("\n \n\t\n", "must hold a word, got none"),
+        ("# only words\n", "must hold a word, got none"),
         ("-DOCSTART- O\n", "must hold a word, got none"),
     ],
 )
@@ -156,6 +157,8 @@ def test_no_such_file(tmp_path):
     for read in (read_conll, read_conllu):
         with pytest.raises(DataError, match="no file"):
             read(tmp_path / "none.conll")
+        with pytest.raises(DataError, match="got a folder"):
+            read(tmp_path)
 
 
 def test_tags_that_do_not_fit(file, tmp_path):
