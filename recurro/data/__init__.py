@@ -28,6 +28,7 @@ from recurro.data.sequences import (
     join_series,
     sequence_batches,
 )
+from recurro.data.series import Series, SeriesTable, read_series
 from recurro.data.spans import (
     Scheme,
     SpanScores,
@@ -50,21 +51,27 @@ from recurro.data.tokens import Tokenizer
 from recurro.data.ts import LabelledSeries, read_ts
 from recurro.data.vectors import read_word2vec
 from recurro.data.wav import Sound, read_wav, write_wav
+from recurro.data.windows import Cut, SeriesScaler, Window, cut_windows, windows
 
 __all__ = [
     "Columns",
     "Corpus",
+    "Cut",
     "LabelledItems",
     "LabelledSeries",
     "LogMel",
     "Scaler",
     "Scheme",
     "Sequences",
+    "Series",
+    "SeriesScaler",
+    "SeriesTable",
     "Sound",
     "SpanScores",
     "TaggedSentences",
     "TextFilter",
     "Tokenizer",
+    "Window",
     "allowed_transitions",
     "atomic_write",
     "build_corpus",
@@ -72,6 +79,7 @@ __all__ = [
     "columns",
     "count_text",
     "cut_text",
+    "cut_windows",
     "encode_texts",
     "find_files",
     "find_scheme",
@@ -87,6 +95,7 @@ __all__ = [
     "read_conll",
     "read_conllu",
     "read_lines",
+    "read_series",
     "read_text",
     "read_ts",
     "read_wav",
@@ -99,6 +108,7 @@ __all__ = [
     "tail_start",
     "to_mel",
     "token_accuracy",
+    "windows",
     "write_tags",
     "write_wav",
 ]

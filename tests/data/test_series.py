@@ -1,0 +1,152 @@
+"""Tables of series: what is read, and every fault by its row and column."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+import pytest
+
+from recurro.data import read_series
+from recurro.errors import ArgumentError, DataError
+from tests.datasets import dataset
+
+GOOD = """shop,day,sold,price,visits,size
+a,2024-01-01,3,1.5,10,7
+b,2024-01-01,30,2.5,20,9
+a,2024-01-02,4,1.6,11,7
+b,2024-01-02,40,2.6,21,9
+a,2024-01-03,5,1.7,12,7
+a,2024-01-04,,1.8,,7
+"""
+ROLES = {
+    "id": "shop",
+    "time": "day",
+    "target": ["sold"],
+    "known": ["price"],
+    "past": ["visits"],
+    "static": ["size"],
+}
+
+
+def read(folder, text, **roles):
+    file = folder / "table.csv"
+    file.write_text(text)
+    return read_series(file, **(roles or ROLES))
+
+
+def check_good(table):
+    a, b = table.series
+    assert (a.name, b.name, len(a), len(b)) == ("a", "b", 3, 2)
+    assert a.target.ravel().tolist() == [3, 4, 5]
+    np.testing.assert_allclose(a.known.ravel(), [1.5, 1.6, 1.7, 1.8], rtol=1e-6)
+    assert b.past.tolist() == [[20], [21]]
+    assert (a.static.tolist(), b.static.tolist()) == ([7], [9])
+    assert a.times.tolist()[2].isoformat() == "2024-01-03T00:00:00"
+    assert (table.targets, table.known, table.static) == (
+        ("sold",),
+        ("price",),
+        ("size",),
+    )
+
+
+def test_series_of_one_table(tmp_path):
+    check_good(read(tmp_path, GOOD))
+
+
+def test_parquet_and_tabs_are_the_same(tmp_path):
+    frame = pl.read_csv(GOOD.encode(), try_parse_dates=True)
+    frame.write_parquet(tmp_path / "t.parquet")
+    check_good(read_series(tmp_path / "t.parquet", **ROLES))
+    frame.write_csv(tmp_path / "t.tsv", separator="\t")
+    check_good(read_series(tmp_path / "t.tsv", **ROLES))
+
+
+@pytest.mark.parametrize(
+    ("stamps", "kind"),
+    [
+        (["2023-11", "2023-12", "2024-01", "2024-02"], "datetime64[us]"),
+        (["2024-01-31", "2024-02-07", "2024-02-14"], "datetime64[us]"),
+        (["2023-01-01", "2024-01-01", "2025-01-01"], "datetime64[us]"),
+        (["2024-01-01 00:30", "2024-01-01 01:00"], "datetime64[us]"),
+        (["2024-01-01T23:59:59", "2024-01-02T00:00:00"], "datetime64[us]"),
+        (["-2", "0", "2"], "int64"),
+    ],
+)
+def test_stamps(tmp_path, stamps, kind):
+    text = "t,y\n" + "".join(f"{stamp},1\n" for stamp in stamps)
+    table = read(tmp_path, text, time="t", target=["y"])
+    assert table.series[0].times.dtype == kind
+    assert len(table.series[0]) == len(stamps)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("a,2024-01-02,4,", "a,2024-01-02,,", "row 3, column 'sold' .* got none"),
+        ("a,2024-01-02,4,", "a,2024-01-02,NaN,", "row 3, column 'sold' .* got none"),
+        ("4,1.6", "4,", "row 3, column 'price' .* got none"),
+        (",1.8,", ",,", "row 6, column 'price' .* got none"),
+        ("1.6,11,", "1.6,,", "row 3, column 'visits' .* got none"),
+        ("40,", "4o,", "row 4, column 'sold' .* finite number, got '4o'"),
+        ("40,", "inf,", "row 4, column 'sold' .* finite number, got 'inf'"),
+        ("11,7", "11,8", "row 3, column 'size' .* series 'a', got 8 after 7"),
+        ("11,7", "11,", "row 3, column 'size' .* got none"),
+        ("a,2024-01-02", ",2024-01-02", "row 3, column 'shop' .* got nothing"),
+        ("a,2024-01-02", "a,2024-01-01", "row 3, column 'day' .* a new time"),
+        ("a,2024-01-02", "a,2023-01-02", "row 3, column 'day' .* must come after"),
+        ("a,2024-01-04", "a,2024-01-05", "row 6, column 'day' .* 1 day"),
+        ("a,2024-01-02", "a,yesterday", "row 3, column 'day' .* got 'yesterday'"),
+        ("a,2024-01-02", "a,", "row 3, column 'day' .* got ''"),
+        ("a,2024-01-02", "a,2", "row 3, column 'day' .* like the first one"),
+        ("sold", "gone", "must have a column 'sold', it has shop, day, gone"),
+    ],
+)
+def test_faults_are_named_by_row_and_column(tmp_path, old, new, words):
+    assert old in GOOD
+    with pytest.raises(DataError, match=words) as caught:
+        read(tmp_path, GOOD.replace(old, new, 1))
+    assert "\n" not in str(caught.value)
+    assert "table.csv" in str(caught.value)
+
+
+def test_an_end_without_targets_needs_something_known_ahead(tmp_path):
+    with pytest.raises(DataError, match=r"row 2, column 'y' .* got none"):
+        read(tmp_path, "t,y\n1,1\n2,\n", time="t", target=["y"])
+    with pytest.raises(DataError, match=r"row 1, column 'y' .* must have a target"):
+        read(tmp_path, "t,y,k\n1,,1\n2,,1\n", time="t", target=["y"], known=["k"])
+
+
+def test_files_that_are_none(tmp_path):
+    with pytest.raises(DataError, match=r"gone.csv' must be a readable table"):
+        read_series(tmp_path / "gone.csv", time="t", target=["y"])
+    with pytest.raises(
+        DataError, match=r"must end in .csv, .tsv or .parquet, got '.xls'"
+    ):
+        read_series(tmp_path / "a.xls", time="t", target=["y"])
+    for text in ("t,y\n", ""):
+        with pytest.raises(DataError, match=r"must have rows|must be a readable table"):
+            read(tmp_path, text, time="t", target=["y"])
+    (tmp_path / "a.parquet").write_text("no")
+    with pytest.raises(DataError, match=r"a.parquet' must be a readable table"):
+        read_series(tmp_path / "a.parquet", time="t", target=["y"])
+
+
+@pytest.mark.parametrize("roles", [{"target": []}, {"target": ["y"], "known": ["y"]}])
+def test_wrong_roles(tmp_path, roles):
+    with pytest.raises(ArgumentError, match="each column may have one role"):
+        read(tmp_path, "t,y\n1,1\n", time="t", **roles)
+
+
+def test_real_tables():
+    ett = read_series(dataset("ett/ETTh1.csv"), time="date", target=["OT", "HUFL"])
+    assert ett.series[0].target.shape == (17420, 2)
+    months = dataset("classic-series/airline-passengers.csv")
+    table = read_series(months, time="Month", target=["Passengers"])
+    assert table.series[0].target[-1].tolist() == [432]
+    taxi = dataset("nab/realKnownCause/nyc_taxi.csv")
+    assert len(read_series(taxi, time="timestamp", target=["value"]).series[0]) == 10320
+    days = dataset(
+        "classic-series/daily-min-temperatures.csv"
+    )  # leap days are left out
+    with pytest.raises(DataError, match=r"row 1461, column 'Date' .* 1 day"):
+        read_series(days, time="Date", target=["Temp"])
