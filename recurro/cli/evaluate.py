@@ -28,24 +28,34 @@ def evaluate(
     """Score a text: nats per token, bits per character, perplexity.
 
     A run by class is scored by how well it names the classes; one of n-grams by its
-    perplexity with and without the unknown words.
+    perplexity with and without the unknown words; a classifier or a regressor on a file
+    such as it was trained on.
     """
     use_threads(threads)
     from recurro.cli.language import open_run
+    from recurro.cli.sequences import KINDS, figures_of
     from recurro.cli.show import print_figures, print_json
     from recurro.data import read_classes
-    from recurro.tasks import ClassLanguageModel
+    from recurro.tasks import (
+        ClassLanguageModel,
+        SequenceClassifier,
+        SequenceRegressor,
+    )
     from recurro.tasks.corpora import text_filter
+    from recurro.tasks.runs import task_of
 
-    model = open_run(run)
-    if not isinstance(model, ClassLanguageModel):
+    task = task_of(run)
+    if task in ("by-class", *KINDS) and len(files) > 1:
+        raise ArgumentError(
+            f"evaluate: a run by class, a classifier and a regressor are scored on one "
+            f"folder or file, got {len(files)}. Name one."
+        )
+    model = KINDS[task].load(run) if task in KINDS else open_run(run)
+    if isinstance(model, SequenceClassifier | SequenceRegressor):
+        figures = figures_of(model, files[0])
+    elif not isinstance(model, ClassLanguageModel):
         figures = model.evaluate(files)
     else:
-        if len(files) > 1:
-            raise ArgumentError(
-                f"evaluate: a run by class is scored on one folder or TSV file, got "
-                f"{len(files)}. Name one."
-            )
         data = model.settings.data
         found = read_classes(
             files[0], encoding=data.encoding, text_filter=text_filter(data)

@@ -28,6 +28,7 @@ from recurro.cli.predict import predict
 from recurro.cli.resume import resume
 from recurro.cli.train_lm import train_lm
 from recurro.cli.train_ngram import train_ngram
+from recurro.cli.train_sequence import train_classify, train_regress
 from recurro.errors import RecurroError
 
 __all__ = ["app", "main"]
@@ -42,6 +43,8 @@ _ORDER = (
     "bench",
     "lm",
     "ngram",
+    "classify",
+    "regress",
     "training",
 )
 _HELP = {"help_option_names": ["-h", "--help"]}
@@ -224,6 +227,8 @@ for verb in (demo, resume, evaluate, predict, generate):
     _add(app, verb.__name__, verb)
 _add(train, "lm", train_lm)
 _add(train, "ngram", train_ngram)
+_add(train, "classify", train_classify)
+_add(train, "regress", train_regress)
 _add(bench, "engine", bench_engine)
 _add(bench, "stream", bench_stream)
 _add(bench, "training", bench_training)

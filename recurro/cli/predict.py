@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -21,15 +21,22 @@ def predict(
 ) -> None:
     """Give log P of each line, or the class of each for a run by class.
 
+    A classifier gives class and probability of each sequence of a text or .ts file, a
+    regressor the mean of its number.
+
     Prints one line for each line that is not blank: log P in nats, a tab, the line; or
     class, probability and line.
     """
     use_threads(threads)
     from recurro.cli.language import open_run
-    from recurro.cli.show import print_json, say
+    from recurro.cli.sequences import KINDS, answers_of
     from recurro.tasks import ClassLanguageModel
     from recurro.tasks.corpora import lines_of
+    from recurro.tasks.runs import task_of
 
+    if (task := task_of(run)) in KINDS:
+        _show(answers_of(KINDS[task].load(run), file), json=json)
+        return
     model = open_run(run)
     lines = lines_of(file, model.settings.data)
     if not isinstance(model, ClassLanguageModel):
@@ -47,6 +54,12 @@ def predict(
             }
             for chance, line in zip(chances, lines, strict=True)
         ]
+    _show(rows, json=json)
+
+
+def _show(rows: list[dict[str, Any]], *, json: bool) -> None:
+    from recurro.cli.show import print_json, say
+
     if json:
         print_json(rows)
         return

@@ -16,12 +16,20 @@ def resume(
     With as many threads on the same machine, the weights end up equal bit for bit.
     """
     use_threads(threads)
-    from recurro.cli.language import finish, resume_run
+    from recurro.cli import language, sequences
+    from recurro.tasks.runs import task_of
 
     finished = (run / "baselines.json").exists()  # the last thing that a run writes
+    kind = sequences.KINDS.get(task_of(run))
     with interruptible(run):
-        model = resume_run(run, quiet=quiet)
+        if kind is None:
+            model = language.resume_run(run, quiet=quiet)
+        else:
+            model = sequences.resume_run(kind, run, quiet=quiet)
         if finished:
             note = f"{run}: was finished already; nothing was left to train."
             warnings.warn(note, stacklevel=2)
-        finish(model, run, as_json=json)
+        if isinstance(model, sequences.Model):
+            sequences.finish(model, run, as_json=json)
+        else:
+            language.finish(model, run, as_json=json)

@@ -5,21 +5,22 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from recurro.cli.words import cell_named
 from recurro.errors import ConfigError, SettingError
 from recurro.tasks.config import SECTIONS, LanguageSettings
 from recurro.tasks.layers import from_assignments, from_environment, from_file, merge
 from recurro.tasks.presets import PRESETS
+from recurro.train import Settings
 
 __all__ = ["Given", "flags_named"]
 
-_OWNER = {key: name for name, kind in SECTIONS.items() for key in kind.model_fields}
-"""The section of each setting; no two have a setting of the same name."""
+Sections: TypeAlias = Mapping[str, type[Settings]]
+"""The sections of ``config.yaml`` by name; no two have a setting of the same name."""
 
 _TOP = ("recurro", "task", "separate", "ngrams")
 """Keys of a settings file that stand in no section."""
@@ -34,12 +35,14 @@ class Given:
         preset: A name of ``PRESETS``; without one, what suits the symbols.
         file: A YAML file, such as the ``config.yaml`` of another run.
         assignments: Words ``section.key=value``.
+        sections: The sections that there are.
     """
 
     flags: Mapping[str, Any]
     preset: str | None = None
     file: Path | None = None
     assignments: Sequence[str] = ()
+    sections: Sections = field(default_factory=lambda: SECTIONS)
 
     def settings(self) -> LanguageSettings:
         """The settings that all this asks for.
@@ -47,10 +50,19 @@ class Given:
         Raises:
             ConfigError: If a key is unknown, naming the nearest, or a value is wrong.
         """
-        _check_variables(os.environ)
+        over = self.tree()
         with self.named():
-            over = [_whole(*layer) for layer in self._layers()]
-            return LanguageSettings(**merge(_preset(self.preset, merge(*over)), *over))
+            return LanguageSettings(**merge(_preset(self.preset, over), over))
+
+    def tree(self) -> dict[str, Any]:
+        """What all places but the preset ask for, as plain values.
+
+        Raises:
+            ConfigError: If a key is unknown, naming the nearest, or a value is wrong.
+        """
+        _check_variables(os.environ, self.sections)
+        with self.named():
+            return merge(*(_whole(*layer, self.sections) for layer in self._layers()))
 
     @contextmanager
     def named(self) -> Iterator[None]:
@@ -59,7 +71,7 @@ class Given:
             yield
         except SettingError as error:
             for layer, spelled in reversed(self._layers()):
-                if place := _place(layer, error):
+                if place := _place(layer, error, self.sections):
                     raise ConfigError(f"{spelled(place)}: {error.fault}") from None
             raise
 
@@ -68,9 +80,9 @@ class Given:
         file = from_file(self.file) if self.file else {}
         return [
             (file, lambda place: f"{self.file}: '{place}'"),
-            (from_environment(os.environ, SECTIONS), _variable),
+            (from_environment(os.environ, self.sections), _variable),
             (from_assignments(self.assignments), lambda place: f"--set {place}"),
-            (_by_section(self.flags), _flag),
+            (_by_section(self.flags, self.sections), _flag),
         ]
 
 
@@ -83,9 +95,16 @@ def flags_named() -> Iterator[None]:
         raise ConfigError(f"{_flag(error.key)}: {error.fault}") from None
 
 
-def _whole(layer: dict[str, Any], spelled: Callable[[str], str]) -> dict[str, Any]:
+def _owners(sections: Sections) -> dict[str, str]:
+    """The section of each setting."""
+    return {key: name for name, kind in sections.items() for key in kind.model_fields}
+
+
+def _whole(
+    layer: dict[str, Any], spelled: Callable[[str], str], sections: Sections
+) -> dict[str, Any]:
     """A layer of settings whose sections are sections, and its cell a class."""
-    for section in SECTIONS:
+    for section in sections:
         if not isinstance(layer.get(section, {}), Mapping):
             raise ConfigError(
                 f"{spelled(section)}: must be a section of settings, got "
@@ -95,9 +114,11 @@ def _whole(layer: dict[str, Any], spelled: Callable[[str], str]) -> dict[str, An
     return cell_named(layer)
 
 
-def _place(layer: Mapping[str, Any], error: SettingError) -> str | None:
+def _place(
+    layer: Mapping[str, Any], error: SettingError, sections: Sections
+) -> str | None:
     """Where a layer holds the setting that is wrong, such as ``train.epochs``."""
-    for section, kind in SECTIONS.items():
+    for section, kind in sections.items():
         if error.owner in {parent.__name__ for parent in kind.__mro__}:
             values = layer.get(section)
             held = isinstance(values, Mapping) and error.key in values
@@ -113,11 +134,13 @@ def _variable(place: str) -> str:
     return f"RECURRO_{place.replace('.', '_').upper()}"
 
 
-def _check_variables(environment: Mapping[str, str]) -> None:
+def _check_variables(environment: Mapping[str, str], known_in: Sections) -> None:
     """Refuse variables that are nearly settings and would pass unnoticed."""
-    known = {_variable(f"{section}.{key}"): key for key, section in _OWNER.items()}
+    known = {
+        _variable(f"{section}.{key}"): key for key, section in _owners(known_in).items()
+    }
     short = {_variable(key): name for name, key in known.items()}
-    sections = tuple(_variable(f"{section}.") for section in SECTIONS)
+    sections = tuple(_variable(f"{section}.") for section in known_in)
     for variable in environment:
         if not variable.startswith("RECURRO_") or variable.startswith(sections):
             continue
@@ -126,13 +149,14 @@ def _check_variables(environment: Mapping[str, str]) -> None:
             raise ConfigError(f"{variable}: is no setting. Did you mean {meant}?")
 
 
-def _by_section(flags: Mapping[str, Any]) -> dict[str, Any]:
+def _by_section(flags: Mapping[str, Any], sections: Sections) -> dict[str, Any]:
+    owners = _owners(sections)
     layer: dict[str, Any] = {}
     for key, value in flags.items():
         if key in _TOP:
             layer[key] = value
         else:
-            layer.setdefault(_OWNER[key], {})[key] = value
+            layer.setdefault(owners[key], {})[key] = value
     if "by_class" in flags:
         layer["task"] = "by-class"
     return layer

@@ -21,6 +21,7 @@ from recurro.data.conll import (
 )
 from recurro.data.corpus import Corpus, build_corpus
 from recurro.data.files import atomic_write, find_files
+from recurro.data.labelled import read_items, read_labelled
 from recurro.data.sequences import (
     Scaler,
     Sequences,
@@ -94,6 +95,8 @@ __all__ = [
     "read_classes",
     "read_conll",
     "read_conllu",
+    "read_items",
+    "read_labelled",
     "read_lines",
     "read_series",
     "read_text",

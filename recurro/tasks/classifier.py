@@ -179,13 +179,6 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         self, features: int, settings: SequenceNetwork
     ) -> CategoricalHead | OrdinalHead:
         kinds = {"softmax": CategoricalHead, "ordinal": OrdinalHead}
-        if settings.head not in kinds:
-            raise SettingError(
-                "SequenceNetwork",
-                "head",
-                f"must be softmax or ordinal for classes, got {settings.head!r}. Use "
-                "SequenceRegressor for numbers.",
-            )
         kind = kinds[settings.head]
         return kind(features, len(self.classes_), self._class_weights())
 

@@ -14,7 +14,7 @@ from torch.distributions import Distribution
 
 from recurro.baselines.sequences import fit_baselines, regressor_baselines
 from recurro.cells import LSTM, Cell
-from recurro.errors import ArgumentError, DataError, SettingError
+from recurro.errors import ArgumentError, DataError
 from recurro.nn import Head, LogNormalHead, NormalHead, PoissonHead, VectorNetwork
 from recurro.nn.heads import quantile
 from recurro.tasks.comparison import Comparison
@@ -148,13 +148,6 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
             "log-normal": LogNormalHead,
             "poisson": PoissonHead,
         }
-        if settings.head not in kinds:
-            raise SettingError(
-                "SequenceNetwork",
-                "head",
-                f"must be normal, plain, log-normal or poisson for numbers, got "
-                f"{settings.head!r}. Use SequenceClassifier for classes.",
-            )
         return kinds[settings.head](features)
 
     def _judge(self, network: VectorNetwork, data: Answered) -> dict[str, float]:

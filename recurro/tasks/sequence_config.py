@@ -15,6 +15,8 @@ from recurro.tasks.config import DataSettings, Tree, build_cell
 from recurro.train import Settings, TrainSettings
 
 __all__ = [
+    "HEADS",
+    "SECTIONS",
     "HeadName",
     "SequenceData",
     "SequenceNetwork",
@@ -24,6 +26,12 @@ __all__ = [
 
 HeadName = Literal["softmax", "ordinal", "normal", "plain", "log-normal", "poisson"]
 """Classes without and with order; numbers with and without spread, amounts, counts."""
+
+HEADS: dict[str, tuple[HeadName, ...]] = {
+    "classify": ("softmax", "ordinal"),
+    "regress": ("normal", "plain", "log-normal", "poisson"),
+}
+"""The heads of each task, the usual one first."""
 
 
 class SequenceData(Settings):
@@ -182,6 +190,26 @@ class SequenceSettings(Settings):
     data: SequenceData = SequenceData.model_validate({})
     model: SequenceNetwork = SequenceNetwork.model_validate({})
     train: SequenceTraining = SequenceTraining.model_validate({})
+
+    @model_validator(mode="after")
+    def _agree(self) -> SequenceSettings:
+        """Refuse a head, or weights, that the task has no use for."""
+        known = HEADS[self.task]
+        if self.model.head not in known:
+            raise SettingError(
+                "SequenceNetwork",
+                "head",
+                f"must be {', '.join(known[:-1])} or {known[-1]} for {self.task}, got "
+                f"{self.model.head!r}.",
+            )
+        if self.task != "classify" and self.model.class_weight is not None:
+            raise SettingError(
+                "SequenceNetwork",
+                "class_weight",
+                f"must be left out where there are no classes, got "
+                f"{self.model.class_weight!r}.",
+            )
+        return self
 
     def tree(self) -> Tree:
         """Plain values that give equal settings: ``SequenceSettings(**tree)``."""

@@ -7,6 +7,7 @@ from sklearn.model_selection import cross_validate
 
 from recurro import SequenceRegressor
 from recurro.errors import ArgumentError, ConfigError, DataError
+from recurro.tasks.sequence_config import SequenceSettings
 
 SMALL = {"hidden_size": 8, "learning_rate": 0.02, "batch_size": 16, "backend": "vendor"}
 
@@ -110,8 +111,14 @@ def test_bad_targets(head, y, said) -> None:
 
 def test_bad_settings(unchecked) -> None:
     items, y = counts_of_pulses(12)
-    with pytest.raises(ConfigError, match="must be normal, plain"):
+    with pytest.raises(
+        ConfigError, match="must be normal, plain, log-normal or poisson for regress"
+    ):
         SequenceRegressor(**SMALL, head="softmax").fit(items, y)
+    with pytest.raises(ConfigError, match="where there are no classes"):
+        SequenceSettings(
+            task="regress", model={"head": "plain", "class_weight": "balanced"}
+        )
     model = SequenceRegressor(**SMALL, epochs=1, head="plain").fit(items, y)
     with pytest.raises(ArgumentError, match="knows its spread"):
         model.predict_interval(items)

@@ -1,0 +1,203 @@
+"""``recurro train classify`` and ``regress``: one answer per sequence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from recurro.cli.options import (
+    NETWORK,
+    TEXT,
+    Json,
+    Out,
+    Overwrite,
+    Quiet,
+    Threads,
+)
+from recurro.cli.running import free_folder, interruptible, name_of, use_threads
+from recurro.cli.train_lm import (
+    BatchSize,
+    CellName,
+    Clip,
+    Config,
+    Device,
+    Dropout,
+    EmbeddingSize,
+    Epochs,
+    HiddenSize,
+    LearningRate,
+    Lower,
+    MaxSeconds,
+    MinCount,
+    NumLayers,
+    Optimizer,
+    Patience,
+    Precision,
+    Schedule,
+    Seed,
+    Set,
+)
+
+Data = Annotated[
+    Path,
+    typer.Argument(
+        metavar="DATA",
+        help="A .ts file, a folder of CLASS.txt files, or a TSV file of label and "
+        "text.",
+        show_default=False,
+    ),
+]
+Tokens = Annotated[
+    str | None,
+    typer.Option(
+        "--tokens",
+        metavar="KIND",
+        help="Of texts: word, char, byte, or bpe:N. [dim]\\[default: word][/dim]",
+        show_default=False,
+        rich_help_panel=TEXT,
+    ),
+]
+Pooling = Annotated[
+    str | None,
+    typer.Option(
+        "--pooling",
+        metavar="WAYS",
+        help="last, max, mean, attention, or several with commas between.",
+        show_default=False,
+        rich_help_panel=NETWORK,
+    ),
+]
+ClassHead = Annotated[
+    str | None,
+    typer.Option(
+        "--head",
+        metavar="NAME",
+        help="softmax, or ordinal for classes with an order.",
+        show_default=False,
+        rich_help_panel=NETWORK,
+    ),
+]
+NumberHead = Annotated[
+    str | None,
+    typer.Option(
+        "--head",
+        metavar="NAME",
+        help="normal, plain (squared error), log-normal (amounts), poisson (counts).",
+        show_default=False,
+        rich_help_panel=NETWORK,
+    ),
+]
+
+
+def train_classify(
+    data: Data,
+    tokens: Tokens = None,
+    lower: Lower = None,
+    min_count: MinCount = None,
+    cell: CellName = None,
+    hidden_size: HiddenSize = None,
+    num_layers: NumLayers = None,
+    embedding_size: EmbeddingSize = None,
+    pooling: Pooling = None,
+    head: ClassHead = None,
+    dropout: Dropout = None,
+    epochs: Epochs = None,
+    max_seconds: MaxSeconds = None,
+    batch_size: BatchSize = None,
+    optimizer: Optimizer = None,
+    learning_rate: LearningRate = None,
+    schedule: Schedule = None,
+    clip: Clip = None,
+    patience: Patience = None,
+    seed: Seed = None,
+    precision: Precision = None,
+    device: Device = None,
+    config: Config = None,
+    set_: Set = None,
+    out: Out = None,
+    overwrite: Overwrite = False,
+    threads: Threads = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Train a classifier of texts or of series of numbers.
+
+    A tenth of the data is held out to choose the best epoch on; the network and its
+    baselines (largest class, a linear model on statistics or words) are scored on it.
+
+    [dim]Settings: --config < RECURRO_TRAIN_EPOCHS=3 < --set < flags.[/dim]
+    """
+    _train("classify", dict(locals()))
+
+
+def train_regress(
+    data: Data,
+    tokens: Tokens = None,
+    lower: Lower = None,
+    min_count: MinCount = None,
+    cell: CellName = None,
+    hidden_size: HiddenSize = None,
+    num_layers: NumLayers = None,
+    embedding_size: EmbeddingSize = None,
+    pooling: Pooling = None,
+    head: NumberHead = None,
+    dropout: Dropout = None,
+    epochs: Epochs = None,
+    max_seconds: MaxSeconds = None,
+    batch_size: BatchSize = None,
+    optimizer: Optimizer = None,
+    learning_rate: LearningRate = None,
+    schedule: Schedule = None,
+    clip: Clip = None,
+    patience: Patience = None,
+    seed: Seed = None,
+    precision: Precision = None,
+    device: Device = None,
+    config: Config = None,
+    set_: Set = None,
+    out: Out = None,
+    overwrite: Overwrite = False,
+    threads: Threads = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Train a model of the number that goes with a text or a series.
+
+    A tenth of the data is held out to choose the best epoch on; the network and its
+    baselines (the mean, ridge on statistics or words) are scored on it.
+
+    [dim]Settings: --config < RECURRO_TRAIN_EPOCHS=3 < --set < flags.[/dim]
+    """
+    _train("regress", dict(locals()))
+
+
+_OURS = (*("data", "config", "set_", "out", "overwrite", "threads", "json", "quiet"),)
+"""Options that are no settings of the model."""
+
+
+def _train(task: str, given: Mapping[str, Any]) -> None:
+    """Train a model of a task as the options say, and tell the outcome."""
+    use_threads(given["threads"])
+    from recurro.cli.sequences import finish, train_run
+    from recurro.cli.settings import Given
+    from recurro.tasks.sequence_config import SECTIONS
+
+    flags = {
+        key: value
+        for key, value in given.items()
+        if key not in _OURS and value is not None
+    }
+    asked = Given(flags, None, given["config"], given["set_"] or (), SECTIONS)
+    run = given["out"] or free_folder(name_of([given["data"]]))
+    with interruptible(run), asked.named():
+        model = train_run(
+            {**asked.tree(), "task": task},
+            given["data"],
+            run,
+            overwrite=given["overwrite"],
+            quiet=given["quiet"],
+        )
+        finish(model, run, as_json=given["json"])

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.cli.command import complaint, recurro
+
+TABLE = "ab\tabab ba\nxy\txyx yx\nab\tba ab ab\nxy\tyx yx xy\n" * 12
+SERIES = "@classLabel true up down\n@data\n" + "".join(
+    f"{n},{n + 1},{n + 2}:up\n{n},{n - 1},{n - 2}:down\n" for n in range(24)
+)
+SMALL = ("--hidden-size", 8, "--batch-size", 8, "--learning-rate", 0.02, "-q")
+
+
+def test_classify_texts(folder):
+    (folder / "rows.tsv").write_text(TABLE)
+    words = ("--tokens", "char", "--epochs", 6, "--out", "run")
+    told = json.loads(
+        recurro("train", "classify", "rows.tsv", *SMALL, *words, "--json").out
+    )
+    assert told["accuracy"] == 1.0
+    assert [row["name"] for row in told["baselines"]] == [
+        "largest class",
+        "naive Bayes on words",
+        "network",
+    ]
+    assert (folder / "run" / "report.html").exists()
+    found = json.loads(recurro("evaluate", "run", "rows.tsv", "--json").out)
+    assert set(found) == {"accuracy", "macro_f1", "log_loss"}
+    (folder / "new.txt").write_text("ab ba\nxy yx\n")
+    lines = recurro("predict", "run", "new.txt").out.splitlines()
+    assert [line.split("\t")[::2] for line in lines] == [
+        ["ab", "ab ba"],
+        ["xy", "xy yx"],
+    ]
+    again = recurro("resume", "run", "-q")
+    assert "was finished already" in again.err
+
+
+def test_classify_series_by_settings_from_everywhere(folder, monkeypatch):
+    (folder / "walks.ts").write_text(SERIES)
+    monkeypatch.setenv("RECURRO_TRAIN_EPOCHS", "2")
+    words = ("--pooling", "last,max", "--set", "model.bidirectional=false")
+    out = recurro("train", "classify", "walks.ts", *SMALL, *words, "-o", "run").out
+    assert "logistic regression on statistics" in out
+    config = (folder / "run" / "config.yaml").read_text()
+    for line in ("epochs: 2", "bidirectional: false", "task: classify", "- last"):
+        assert line in config
+    rows = json.loads(recurro("predict", "run", "walks.ts", "--json").out)
+    assert len(rows) == 48
+    assert set(rows[0]) == {"class", "probability"}
+
+
+def test_regress(folder):
+    (folder / "rows.tsv").write_text(
+        TABLE.replace("ab\t", "1\t").replace("xy\t", "9\t")
+    )
+    recurro("train", "regress", "rows.tsv", *SMALL, "--epochs", 3, "-o", "run")
+    found = json.loads(recurro("evaluate", "run", "rows.tsv", "--json").out)
+    assert set(found) == {"nats", "rmse", "mae", "coverage"}
+    (folder / "new.txt").write_text("ab ba\n")
+    assert json.loads(recurro("predict", "run", "new.txt", "--json").out)[0]["mean"] < 9
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("regress", "rows.tsv"), "must say a number of each sequence, got 'ab'"),
+        (("classify", "no.ts"), "no.ts"),
+        (("classify", "rows.tsv", "--head", "normal"), "softmax or ordinal"),
+        (("classify", "rows.tsv", "--hidden-size", 0), "--hidden-size: must be"),
+        (("classify", "rows.tsv", "--set", "train.bptt=3"), "bptt"),
+        (("classify", "rows.tsv", "--pooling", "median"), "--pooling"),
+    ],
+)
+def test_bad_input_leaves_nothing(folder, words, said):
+    (folder / "rows.tsv").write_text(TABLE)
+    assert said in complaint("train", *words, "-o", "run")
+    assert not (folder / "run").exists()
+
+
+def test_a_run_is_scored_on_one_file(folder):
+    (folder / "rows.tsv").write_text(TABLE)
+    recurro("train", "classify", "rows.tsv", *SMALL, "--epochs", 1, "-o", "run")
+    assert "Name one." in complaint("evaluate", "run", "rows.tsv", "rows.tsv")
