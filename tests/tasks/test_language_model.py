@@ -308,7 +308,7 @@ def test_files_are_on_record(text, tmp_path):
 
 def test_the_run_of_another_task_is_refused(tmp_path):
     RunFolder.create(tmp_path / "run").write_config({"task": "classify"})
-    with pytest.raises(RunError, match="got one of task 'classify'"):
+    with pytest.raises(RunError, match="got one of 'classify'"):
         LanguageModel.load(tmp_path / "run")
 
 
