@@ -53,8 +53,8 @@ def demo(
     downloaded.
     """
     use_threads(threads)
-    from recurro.cli.language import outcome, samples_of
-    from recurro.cli.show import print_json, say_dim, watch
+    from recurro.cli.language import samples_of
+    from recurro.cli.show import outcome, print_json, say_dim, watch
     from recurro.report import write_report
 
     files = [file] if file else source_files()
@@ -71,7 +71,8 @@ def demo(
         samples = samples_of(model, length=400, prompt=prompt)
         write_report(run, samples=samples)
     if json:
-        print_json({**outcome(model, run), "samples": list(map(vars, samples))})
+        told = outcome(run, model.baselines_, model.history_)
+        print_json({**told, "samples": list(map(vars, samples))})
     else:
         _tell(model, run, samples, f" --prompt '{prompt}'" if prompt else "")
 

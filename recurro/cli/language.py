@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TypeAlias
 
-from recurro.cli.show import print_json, print_rows, say, say_dim, watch
+from recurro.cli.show import outcome, print_json, print_rows, say, say_dim, watch
 from recurro.data import read_classes
 from recurro.errors import RunError
 from recurro.report import Sample, write_report
@@ -20,7 +20,6 @@ __all__ = [
     "Trained",
     "finish",
     "open_run",
-    "outcome",
     "resume_run",
     "samples_of",
     "train_run",
@@ -93,7 +92,7 @@ def finish(model: Trained, run: Path, *, as_json: bool) -> None:
         return
     write_report(run, samples=samples_of(model))
     if as_json:
-        print_json(outcome(model, run))
+        print_json(outcome(run, model.baselines_, model.history_))
         return
     print_rows(model.baselines_)
     if model.history_.explosions:
@@ -101,20 +100,6 @@ def finish(model: Trained, run: Path, *, as_json: bool) -> None:
     say(f"\nrun     {run}")
     say(f"report  {run / 'report.html'}")
     say_dim(f"Try next: {_next(model, run)}")
-
-
-def outcome(model: Trained, run: Path) -> dict[str, object]:
-    """How training went, as plain values."""
-    rows, history = model.baselines_, model.history_
-    return {
-        "run": str(run),
-        **{key: value for key, value in rows[-1].items() if key != "name"},
-        "steps": history.steps,
-        "epochs": history.epochs,
-        "seconds": history.seconds,
-        "explosions": history.explosions,
-        "baselines": rows,
-    }
 
 
 def samples_of(model: Trained, length: int = 300, prompt: str = "") -> list[Sample]:

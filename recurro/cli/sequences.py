@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from recurro.cli.show import print_json, print_rows, say, say_dim, watch
+from recurro.cli.show import outcome, print_json, print_rows, say, say_dim, watch
 from recurro.data import read_items, read_labelled
 from recurro.errors import DataError
 from recurro.report import write_report
@@ -115,18 +115,7 @@ def finish(model: Model, run: Path, *, as_json: bool) -> None:
     write_report(run)
     history, rows = model.history_, model.baselines_
     if as_json:
-        last = rows[-1] if rows else {}
-        print_json(
-            {
-                "run": str(run),
-                **{key: value for key, value in last.items() if key != "name"},
-                "steps": history.steps,
-                "epochs": history.epochs,
-                "seconds": history.seconds,
-                "explosions": history.explosions,
-                "baselines": rows,
-            }
-        )
+        print_json(outcome(run, rows, history))
         return
     print_rows(rows)
     if history.explosions:

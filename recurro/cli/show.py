@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Protocol
 
 from rich.console import Console
@@ -25,6 +26,7 @@ from recurro.report.table import Rows, as_cells, baseline_table, rich_table
 __all__ = [
     "Watcher",
     "as_json",
+    "outcome",
     "print_figures",
     "print_json",
     "print_rows",
@@ -47,6 +49,44 @@ class Watcher(Protocol):
     def update(self, step: int, total: int, fields: Mapping[str, Any]) -> None:
         """Updates made, those of the whole run, and figures by name."""
         ...
+
+
+class Trained(Protocol):
+    """How a training went."""
+
+    @property
+    def steps(self) -> int:
+        """Updates made."""
+        ...
+
+    @property
+    def epochs(self) -> int:
+        """Passes over the data."""
+        ...
+
+    @property
+    def seconds(self) -> float:
+        """How long it took."""
+        ...
+
+    @property
+    def explosions(self) -> int:
+        """Steps that were skipped."""
+        ...
+
+
+def outcome(run: Path, rows: Rows, history: Trained) -> dict[str, object]:
+    """How training went, as plain values: the last row is the network's."""
+    last = rows[-1] if rows else {}
+    return {
+        "run": str(run),
+        **{key: value for key, value in last.items() if key != "name"},
+        "steps": history.steps,
+        "epochs": history.epochs,
+        "seconds": history.seconds,
+        "explosions": history.explosions,
+        "baselines": rows,
+    }
 
 
 @contextmanager

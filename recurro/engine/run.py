@@ -137,13 +137,14 @@ def run(
 ) -> Result:
     """Run a recurrence over time.
 
-    ``auto`` takes C rendered from the equations, PyTorch's kernel where that is faster,
-    a scan for linear cells, or the reference (``recurro.engine.backends`` has the
-    rule). Results do not depend on the backend beyond rounding. Second derivatives of
-    rendered C, and what runs under torch.func, come from the scan or reference; a graph
-    of torch.compile holds the C as one operator. Under autocast on the CPU it computes
-    in the parameters' type, and the results have the type that PyTorch's layer gives
-    there (for a cell without a twin the input's).
+    ``auto`` takes C rendered from the equations, PyTorch's kernel where the C cannot
+    run or is not worth it, a scan for linear cells, or the reference
+    (``recurro.engine.backends`` has the rule). Results do not depend on the backend
+    beyond rounding. Second derivatives of rendered C, and what runs under torch.func,
+    come from the scan or reference; a graph of torch.compile holds the C as one
+    operator. Under autocast on the CPU it computes in the parameters' type, and the
+    results have the type that PyTorch's layer gives there (for a cell without a twin
+    the input's).
 
     Args:
         recurrence: The cell at its sizes.

@@ -200,7 +200,7 @@ class NetworkPerClass(nn.Module):
 Network: TypeAlias = LanguageNetwork | NetworkPerClass
 
 
-def load_weights(network: Network, run: RunFolder) -> None:
+def load_weights(network: nn.Module, run: RunFolder) -> None:
     """Read the weights of a run into a network.
 
     Raises:

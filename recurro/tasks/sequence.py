@@ -14,10 +14,11 @@ from sklearn.exceptions import NotFittedError
 
 from recurro.cells import Cell
 from recurro.data import Sequences
-from recurro.errors import DataError, RunError
+from recurro.errors import DataError
 from recurro.nn import Head, Pooling, Recurrent, VectorNetwork
 from recurro.tasks.comparison import Comparison, read_comparison
 from recurro.tasks.config import cell_tree
+from recurro.tasks.network import load_weights
 from recurro.tasks.readers import Items, Reader, as_items, learn_reader, load_reader
 from recurro.tasks.runs import draft_folder
 from recurro.tasks.sequence_config import (
@@ -282,15 +283,7 @@ class SequenceEstimator(BaseEstimator, ABC):
         model, folder, settings = cls._open(run, cell)
         reader = load_reader(folder, settings.data)
         network = model._network(settings, reader)
-        try:
-            network.load_state_dict(folder.read_weights())
-        except RuntimeError as error:
-            if isinstance(error, RunError):
-                raise
-            raise RunError(
-                f"{folder.path}: model.safetensors must fit config.yaml, got weights "
-                "of another network. Put both back from one copy."
-            ) from None
+        load_weights(network, folder)
         model.network_, model.reader_ = network.eval(), reader
         model.baselines_ = read_comparison(folder)
         return model
