@@ -19,6 +19,7 @@ from recurro import __version__
 from recurro.cli.bench_engine import bench_engine
 from recurro.cli.bench_ngram import bench_ngram
 from recurro.cli.bench_stream import bench_stream
+from recurro.cli.bench_tasks import bench_tasks
 from recurro.cli.bench_training import bench_training
 from recurro.cli.demo import demo
 from recurro.cli.evaluate import evaluate
@@ -231,6 +232,7 @@ _add(train, "classify", train_classify)
 _add(train, "regress", train_regress)
 _add(bench, "engine", bench_engine)
 _add(bench, "stream", bench_stream)
+_add(bench, "tasks", bench_tasks)
 _add(bench, "training", bench_training)
 _add(bench, "ngram", bench_ngram)
 

@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from recurro.bench import engine
-from recurro.bench.engine import Case
+from recurro.bench import engine, tasks
+from recurro.bench.engine import Case as EngineCase
+from recurro.bench.tasks import Case, Found, Goal
 from tests.cli.command import complaint, recurro
 
 
@@ -13,8 +14,10 @@ from tests.cli.command import complaint, recurro
 def few(monkeypatch):
     """Two small cases in place of all."""
     cases = (
-        Case("layers", "RNN", (2, 3, 2, 4), "nn.RNN", {"forward": 4, "train": None}),
-        Case("stream", "LSTM", (4, 4, 1, 1), "nn.LSTM", {"step": 8}),
+        EngineCase(
+            "layers", "RNN", (2, 3, 2, 4), "nn.RNN", {"forward": 4, "train": None}
+        ),
+        EngineCase("stream", "LSTM", (4, 4, 1, 1), "nn.LSTM", {"step": 8}),
     )
     monkeypatch.setattr(engine, "CASES", cases)
 
@@ -47,3 +50,48 @@ def test_bench_engine_refuses(folder):
     assert "got 'elman'" in complaint("bench", "engine", "--cell", "elman")
     assert "must end in .png" in complaint("bench", "engine", "--picture", "a.gif")
     assert list(folder.iterdir()) == [folder / "sea.txt"]
+
+
+@pytest.fixture
+def toy(monkeypatch):
+    """One case that needs no training, and one whose data are not there."""
+
+    def work(place, seed):
+        return Found({"accuracy": 0.75}, {"coin": {"accuracy": 0.5}})
+
+    goals = (Goal("accuracy", 0.7),)
+    cases = (
+        Case("classify", "coins", goals, work, generated=True),
+        Case("classify", "dice", goals, work),
+    )
+    monkeypatch.setattr(tasks, "TASKS", {"classify": cases})
+
+
+@pytest.mark.usefixtures("toy")
+def test_bench_tasks_prints_measured_against_required(folder):
+    done = recurro("bench", "tasks", "--data", "sets", "--seeds", 2, "-o", "a.json")
+    header, _, coins, dice = done.out.splitlines()
+    assert header.split()[:5] == ["task", "data", "figure", "measured", "required"]
+    assert coins.startswith("classify  coins  accuracy  0.75      ≥ 0.7     met")
+    assert "absent" in dice
+    assert "sets/dice is not there" in dice
+    assert "classify coins: accuracy 0.75 · met" in done.err
+    rows = json.loads((folder / "a.json").read_text())["rows"]
+    assert [row["mark"] for row in rows] == ["met", "absent"]
+    assert rows[0]["by_seed"] == [0.75, 0.75]
+
+
+@pytest.mark.usefixtures("toy")
+def test_bench_tasks_takes_the_folder_from_the_environment(folder, monkeypatch):
+    monkeypatch.setenv("RECURRO_DATA", str(folder))
+    (folder / "dice").mkdir()
+    words = ["--task", "classify/dice", "--json", "-q"]
+    [row] = json.loads(recurro("bench", "tasks", *words).out)["rows"]
+    assert (row["data"], row["mark"], row["baseline"]) == ("dice", "met", "coin")
+
+
+@pytest.mark.usefixtures("toy")
+def test_bench_tasks_refuses(folder):
+    found = complaint("bench", "tasks", "--task", "dance")
+    assert "task must be one of classify, or a task and its data set" in found
+    assert "--seeds" in complaint("bench", "tasks", "--seeds", "0")
