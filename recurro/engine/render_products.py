@@ -384,9 +384,7 @@ def _gradient(w: Writer, piece: Piece) -> list[str]:
         if start == end:
             continue
         w.outers.add(vectors)
-        m = w.lanes if vectors == VECTORS else (width - 1) % w.lanes + 1
-        if start < whole:
-            m = w.lanes
+        m = w.lanes if start < whole else (width - 1) % w.lanes + 1
         place = f"y[q + p] + {piece.start} + j{block} + v * LANES"
         load = f"v_load({place})"
         if m < w.lanes:

@@ -91,6 +91,12 @@ def test_lengths_direction_and_clip(cell, hidden, batch, clip):
         assert_equals_reference(request)
 
 
+def test_a_last_block_full_but_for_one_unit():
+    """Four vectors of columns, of which the last is not whole."""
+    sizes = {"hidden": 31, "batch": 3, "time": 4, "dtype": torch.float64}
+    assert_equals_reference(request_of(cells.LSTM(), **sizes))
+
+
 @pytest.mark.parametrize(
     "cell",
     [
