@@ -12,6 +12,7 @@ from recurro.data.batching import (
     line_groups,
     shrink,
 )
+from recurro.data.calendar import calendar, next_times, season_length_of, with_calendar
 from recurro.data.classes import LabelledItems, read_classes
 from recurro.data.conll import (
     TaggedSentences,
@@ -29,7 +30,7 @@ from recurro.data.sequences import (
     join_series,
     sequence_batches,
 )
-from recurro.data.series import Series, SeriesTable, read_series
+from recurro.data.series import Series, SeriesTable, cut_table, read_series
 from recurro.data.spans import (
     Scheme,
     SpanScores,
@@ -76,9 +77,11 @@ __all__ = [
     "allowed_transitions",
     "atomic_write",
     "build_corpus",
+    "calendar",
     "chunks",
     "columns",
     "count_text",
+    "cut_table",
     "cut_text",
     "cut_windows",
     "encode_texts",
@@ -92,6 +95,7 @@ __all__ = [
     "line_batch",
     "line_batches",
     "line_groups",
+    "next_times",
     "read_classes",
     "read_conll",
     "read_conllu",
@@ -105,6 +109,7 @@ __all__ = [
     "read_word2vec",
     "resample",
     "score_spans",
+    "season_length_of",
     "sequence_batches",
     "shrink",
     "split_lines",
@@ -112,6 +117,7 @@ __all__ = [
     "to_mel",
     "token_accuracy",
     "windows",
+    "with_calendar",
     "write_tags",
     "write_wav",
 ]

@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import polars as pl
 
 from recurro.errors import ArgumentError, DataError
 
-__all__ = ["Series", "SeriesTable", "read_series"]
+__all__ = [
+    "Fill",
+    "Series",
+    "SeriesTable",
+    "cut_table",
+    "read_series",
+    "ticks_of",
+    "times_of",
+]
+
+Fill: TypeAlias = Literal["none", "previous", "linear"]
+"""What becomes of missing rows and numbers: an error, the last one, a straight line."""
 
 _MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None")
 _FORMATS = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d")
@@ -54,6 +65,8 @@ class SeriesTable:
     Attributes:
         series: The series, in the order of their first rows.
         targets, known, past, static: The names of the columns.
+        added: Rows that were missing and were filled in.
+        filled: Numbers that were missing in rows that were there, and were filled in.
     """
 
     series: tuple[Series, ...]
@@ -61,6 +74,29 @@ class SeriesTable:
     known: tuple[str, ...] = ()
     past: tuple[str, ...] = ()
     static: tuple[str, ...] = ()
+    added: int = 0
+    filled: int = 0
+
+
+def cut_table(table: SeriesTable, steps: int | Sequence[int]) -> SeriesTable:
+    """The first steps of each series, with nothing known of those behind.
+
+    Args:
+        table: The series.
+        steps: How many, for all series or for each; those that are shorter stay whole.
+
+    Example:
+        >>> one = Series("", np.arange(4), *[np.zeros((4, 1), np.float32)] * 3,
+        ...              np.zeros(0))
+        >>> len(cut_table(SeriesTable((one,), ("y",)), 3).series[0])
+        3
+    """
+    counts = [steps] * len(table.series) if isinstance(steps, int) else steps
+    cut = tuple(
+        Series(s.name, s.times[:n], s.target[:n], s.known[:n], s.past[:n], s.static)
+        for s, n in zip(table.series, counts, strict=True)
+    )
+    return replace(table, series=cut)
 
 
 def read_series(
@@ -72,13 +108,14 @@ def read_series(
     known: Sequence[str] = (),
     past: Sequence[str] = (),
     static: Sequence[str] = (),
+    fill: Fill = "none",
 ) -> SeriesTable:
     r"""Read one or many series from a CSV, TSV or Parquet file.
 
-    Nothing is guessed or filled in: times must rise by equal steps within a series (a
-    calendar month counts as a step, also a quarter or a year), and every number must be
-    there. Only at the end of a series may targets and past covariates be left out,
-    where covariates known ahead go on.
+    Nothing is guessed, and nothing filled in unless ``fill`` says how: times must rise
+    by equal steps within a series (a calendar month counts as a step, also a quarter or
+    a year), and every number must be there. Only at the end of a series may targets and
+    past covariates be left out, where covariates known ahead go on.
 
     Args:
         path: The file; by its end ``.csv``, ``.tsv`` or ``.parquet``.
@@ -89,6 +126,10 @@ def read_series(
         known: Columns that are known ahead, such as prices or the hour.
         past: Columns that are known up to now.
         static: Columns that do not change within a series.
+        fill: What becomes of rows and numbers that are missing within a series:
+            ``none`` names the first one in an error; ``previous`` repeats the last
+            number before; ``linear`` draws a line between the numbers on both sides.
+            The table counts what was filled in.
 
     Raises:
         DataError: If the file or a column is missing, or a stamp or a number is
@@ -115,12 +156,12 @@ def read_series(
             f"got {roles}. Name each column once."
         )
     frame = _read(path, names)
-    table = _Table(path, frame, time)
+    table = _Table(path, frame, time, fill)
     groups = table.groups(id)
-    series = [table.one(name, rows, roles) for name, rows in groups.items()]
-    return SeriesTable(
-        tuple(series), tuple(target), tuple(known), tuple(past), tuple(static)
-    )
+    found = [table.one(name, rows, roles) for name, rows in groups.items()]
+    series, added, filled = zip(*found, strict=True)
+    columns = tuple(target), tuple(known), tuple(past), tuple(static)
+    return SeriesTable(series, *columns, sum(added), sum(filled))
 
 
 def _read(path: Path | str, names: list[str]) -> pl.DataFrame:
@@ -162,6 +203,7 @@ class _Table:
     path: Path | str
     frame: pl.DataFrame
     time: str
+    fill: Fill
 
     def fault(self, row: int, column: str, what: str, remedy: str) -> DataError:
         """The error for what is wrong in a row (from 0) of a column."""
@@ -185,38 +227,61 @@ class _Table:
 
     def one(
         self, name: str, rows: np.ndarray, roles: dict[str, tuple[str, ...]]
-    ) -> Series:
-        """The series of these rows."""
-        times = self._times(rows)
-        target = self._numbers(rows, roles["target"])
-        past = self._numbers(rows, roles["past"])
-        count = len(rows)
+    ) -> tuple[Series, int, int]:
+        """The series of these rows; the rows and the numbers that were filled in."""
+        times, places = self._times(rows)
+        near = rows[np.searchsorted(places, np.arange(len(times)), side="right") - 1]
+        tables = {
+            role: self._laid(self._numbers(rows, roles[role]), places, len(times))
+            for role in ("target", "known", "past", "static")
+        }
+        count = len(times)
         if roles["known"]:  # the end may be known ahead alone
-            empty = np.all(np.isnan(np.concatenate([target, past], 1)), axis=1)
-            count = len(rows) - int(np.argmin(empty[::-1])) if not empty.all() else 0
-        self._complete(rows[:count], target[:count], roles["target"])
-        self._complete(rows[:count], past[:count], roles["past"])
-        known = self._numbers(rows, roles["known"])
-        self._complete(rows, known, roles["known"])
+            empty = np.isnan(np.concatenate([tables["target"], tables["past"]], 1))
+            gone = empty.all(1)
+            count = 0 if gone.all() else int(np.flatnonzero(~gone)[-1]) + 1
         if not count:
             raise self.fault(
                 int(rows[0]), roles["target"][0], "must have a target", "Fill it in."
             )
-        static = self._numbers(rows, roles["static"])
-        self._complete(rows, static, roles["static"])
+        known = len(times) if roles["known"] else count
+        ends = {"target": count, "known": known, "past": count, "static": count}
+        gaps = 0
+        for role, end in ends.items():
+            gaps += int(np.isnan(tables[role][places[places < end]]).sum())
+            tables[role] = _filled(tables[role][:end], self.fill)
+            self._complete(near[:end], tables[role], roles[role])
+        self._unchanging(name, near, tables["static"], roles["static"])
+        series = Series(
+            name,
+            times[:count],
+            tables["target"],
+            tables["known"],
+            tables["past"],
+            tables["static"][0],
+        )
+        return series, len(times) - len(rows), gaps
+
+    def _laid(self, table: np.ndarray, places: np.ndarray, steps: int) -> np.ndarray:
+        """Rows in their places among all steps, NaN between."""
+        laid = np.full((steps, table.shape[1]), np.nan, np.float32)
+        laid[places] = table
+        return laid
+
+    def _unchanging(
+        self, name: str, rows: np.ndarray, static: np.ndarray, columns: tuple[str, ...]
+    ) -> None:
+        """Refuse a static column that changes."""
         changed = np.argwhere(static != static[:1]).tolist()
         if changed:
             place, column = changed[0]
             raise self.fault(
                 int(rows[place]),
-                roles["static"][column],
+                columns[column],
                 f"must be the same in all rows of series {name!r}, got "
                 f"{static[place, column]:g} after {static[0, column]:g}",
                 "Make it a known covariate, or mend it.",
             )
-        return Series(
-            name, times[:count], target[:count], known, past[:count], static[0]
-        )
 
     def _numbers(self, rows: np.ndarray, columns: tuple[str, ...]) -> np.ndarray:
         """Numbers ``(rows, columns)``, float32; NaN where there is none."""
@@ -251,11 +316,12 @@ class _Table:
                 columns[column],
                 f"must be a number, got none ({len(missing)} are missing in this "
                 "series)",
-                "Fill the gaps in by a rule of your own, or cut the series there.",
+                "Fill the gaps in (fill='previous' or 'linear', --fill), or cut the "
+                "series there.",
             )
 
-    def _times(self, rows: np.ndarray) -> np.ndarray:
-        """The stamps of a series, checked to be evenly spaced."""
+    def _times(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The stamps of a series, evenly spaced, and the place of each row in them."""
         values = self.frame[self.time].gather(rows.tolist()).to_list()
         stamps = [self._stamp(int(row), v) for row, v in zip(rows, values, strict=True)]
         if len({type(stamp) for stamp in stamps}) > 1:
@@ -269,10 +335,11 @@ class _Table:
                 f"{values[first]!r}",
                 "Write all stamps alike.",
             )
-        self._even(rows, stamps, values)
-        if isinstance(stamps[0], int):
-            return np.array(stamps, np.int64)
-        return np.array(stamps, "datetime64[us]")
+        self._rising(rows, stamps, values)
+        number = isinstance(stamps[0], int)
+        times = np.array(stamps, np.int64 if number else "datetime64[us]")
+        places = self._places(rows, times, values)
+        return _grid(times, places), places
 
     def _stamp(self, row: int, value: Any) -> datetime | int:  # noqa: ANN401 (a cell)
         """One stamp."""
@@ -296,38 +363,102 @@ class _Table:
             "Write it so.",
         )
 
-    def _even(self, rows: np.ndarray, stamps: list[Any], values: list[Any]) -> None:
-        """Refuse stamps that are doubled, out of order or unevenly spaced."""
-        steps = [b - a for a, b in pairwise(stamps)]
-        months = [_month(b) - _month(a) for a, b in pairwise(stamps)]
-        remedy = "Put each series in order of time."
-        for place, step in enumerate(steps, 1):
-            if not step:
+    def _rising(self, rows: np.ndarray, stamps: list[Any], values: list[Any]) -> None:
+        """Refuse stamps that are doubled or out of order."""
+        for place, (before, stamp) in enumerate(pairwise(stamps), 1):
+            if stamp == before:
                 what = f"must be a new time, got {values[place]!r} again"
                 raise self.fault(
                     int(rows[place]), self.time, what, "Keep one of the two rows."
                 )
-            if step < type(step)(0):
+            if stamp < before:
                 what = f"must come after {values[place - 1]!r}, got {values[place]!r}"
-                raise self.fault(int(rows[place]), self.time, what, remedy)
-        whole = len({(s.day, s.time()) for s in stamps if isinstance(s, datetime)}) == 1
-        if whole and isinstance(stamps[0], datetime) and len(set(months)) <= 1:
-            return
-        usual = max(set(steps), key=steps.count, default=None)
-        for place, step in enumerate(steps, 1):
-            if step != usual:
-                what = (
-                    f"must come {usual} after {values[place - 1]!r} as most rows do, "
-                    f"got {values[place]!r}"
-                )
                 raise self.fault(
                     int(rows[place]),
                     self.time,
                     what,
-                    "Add the missing rows, or bring the series to even steps.",
+                    "Put each series in order of time.",
                 )
 
+    def _places(
+        self, rows: np.ndarray, times: np.ndarray, values: list[Any]
+    ) -> np.ndarray:
+        """The number of each row's step, counted from the first; evenly spaced."""
+        ticks = ticks_of(times)
+        steps = np.diff(ticks)
+        kinds, counts = np.unique(steps, return_counts=True)
+        usual = int(kinds[counts.argmax()]) if len(kinds) else 1
+        wrong = steps != usual if self.fill == "none" else steps % usual != 0
+        if wrong.any():
+            place = int(np.argmax(wrong)) + 1
+            told = _told(times, usual)
+            must = told if self.fill == "none" else f"{told}, or a multiple of that,"
+            raise self.fault(
+                int(rows[place]),
+                self.time,
+                f"must come {must} after {values[place - 1]!r} as most rows do, got "
+                f"{values[place]!r}",
+                "Add the missing rows (fill='previous' or 'linear', --fill, adds them "
+                "and counts them), or bring the series to even steps.",
+            )
+        return (ticks - ticks[0]) // usual
 
-def _month(stamp: datetime | int) -> int:
-    """The number of the month since year 0."""
-    return stamp.year * 12 + stamp.month if isinstance(stamp, datetime) else 0
+
+def ticks_of(times: np.ndarray) -> np.ndarray:
+    """Stamps as whole numbers: months where all are the same moment of a month.
+
+    Args:
+        times: Stamps ``(time,)`` as in ``Series``.
+    """
+    if times.dtype.kind == "M":
+        months = times.astype("datetime64[M]")
+        if len(np.unique(times - months)) == 1:
+            return months.astype(np.int64)
+    return times.astype(np.int64)
+
+
+def _told(times: np.ndarray, usual: int) -> str:
+    """A step between stamps, for a person."""
+    if times.dtype.kind != "M":
+        return str(usual)
+    if ticks_of(times)[0] != times.astype(np.int64)[0]:
+        return f"{usual} months"
+    return str(timedelta(microseconds=usual))
+
+
+def times_of(times: np.ndarray, ticks: np.ndarray) -> np.ndarray:
+    """Stamps from whole numbers, as `ticks_of` makes them of some others.
+
+    Args:
+        times: The others, which say what the numbers mean.
+        ticks: The numbers.
+    """
+    if times.dtype.kind == "M" and ticks_of(times)[0] != times.astype(np.int64)[0]:
+        moment = times[0] - times[0].astype("datetime64[M]")
+        return ticks.astype("datetime64[M]") + moment
+    return ticks.astype(times.dtype)
+
+
+def _grid(times: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """The stamps of all steps from the first row's to the last one's."""
+    ticks, last = ticks_of(times), int(places[-1])
+    steps = np.arange(last + 1) * (int(ticks[-1] - ticks[0]) // max(last, 1))
+    return times_of(times, ticks[0] + steps)
+
+
+def _filled(table: np.ndarray, fill: Fill) -> np.ndarray:
+    """Columns without gaps between numbers; what is missing at the ends stays so."""
+    if fill == "none" or not np.isnan(table).any():
+        return table
+    table, steps = table.copy(), np.arange(len(table))
+    for column in table.T:
+        there = np.flatnonzero(~np.isnan(column))
+        if not len(there):
+            continue
+        inner = slice(there[0], there[-1] + 1)
+        if fill == "previous":
+            last = there[np.searchsorted(there, steps[inner], side="right") - 1]
+            column[inner] = column[last]
+        else:
+            column[inner] = np.interp(steps[inner], there, column[there])
+    return table

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from recurro.data import read_series
+from recurro.data import cut_table, read_series
 from recurro.errors import ArgumentError, DataError
 from tests.datasets import dataset
 
@@ -150,3 +150,62 @@ def test_real_tables():
     )  # leap days are left out
     with pytest.raises(DataError, match=r"row 1461, column 'Date' .* 1 day"):
         read_series(days, time="Date", target=["Temp"])
+
+
+GAPS = """month,sold,price
+2024-01,1,10
+2024-02,2,
+2024-05,5,40
+2024-06,,50
+2024-07,7,60
+2024-08,,70
+"""
+
+
+@pytest.mark.parametrize(
+    ("fill", "sold", "price"),
+    [
+        ("linear", [1, 2, 3, 4, 5, 6, 7], [10, 17.5, 25, 32.5, 40, 50, 60, 70]),
+        ("previous", [1, 2, 2, 2, 5, 5, 7], [10, 10, 10, 10, 40, 50, 60, 70]),
+    ],
+)
+def test_gaps_are_filled_as_asked_and_counted(tmp_path, fill, sold, price):
+    roles = {"time": "month", "target": ["sold"], "known": ["price"]}
+    table = read(tmp_path, GAPS, **roles, fill=fill)
+    (series,) = table.series
+    assert series.target.ravel().tolist() == sold
+    assert series.known.ravel().tolist() == price
+    assert (table.added, table.filled) == (2, 2)
+    months = np.arange("2024-01", "2024-08", dtype="datetime64[M]")
+    np.testing.assert_array_equal(series.times, months.astype("datetime64[us]"))
+    with pytest.raises(DataError, match=r"row 3, column 'month'.* 1 months after"):
+        read(tmp_path, GAPS, **roles)
+
+
+def test_what_cannot_be_filled_is_named(tmp_path):
+    roles = {"time": "t", "target": ["y"], "fill": "linear"}
+    with pytest.raises(DataError, match="row 1, column 'y'"):
+        read(tmp_path, "t,y\n1,\n2,3\n3,4\n", **roles)
+    with pytest.raises(DataError, match=r"row 4, column 't'.*multiple"):
+        read(tmp_path, "t,y\n0,1\n2,1\n4,1\n7,1\n", **roles)
+    with pytest.raises(DataError, match="again"):
+        read(tmp_path, "t,y\n0,1\n0,1\n", **roles)
+    whole = read(tmp_path, "t,y\n0,1\n2,3\n4,1\n8,1\n", **roles)
+    assert whole.series[0].times.tolist() == [0, 2, 4, 6, 8]
+
+
+def test_leap_days_that_are_missing_are_named_or_filled():
+    path = dataset("classic-series/daily-min-temperatures.csv")
+    roles = {"time": "Date", "target": ["Temp"]}
+    with pytest.raises(DataError, match=r"row 1461.*'1985-01-01'"):
+        read_series(path, **roles)
+    table = read_series(path, **roles, fill="linear")
+    assert (table.added, table.filled, len(table.series[0])) == (2, 0, 3652)
+
+
+def test_the_first_steps_of_each_series(tmp_path):
+    table = read(tmp_path, GOOD)
+    cut = cut_table(table, [2, 1])
+    assert [len(series) for series in cut.series] == [2, 1]
+    assert len(cut.series[0].known) == len(cut.series[0].times) == 2
+    assert [len(series) for series in cut_table(table, 9).series] == [3, 2]
