@@ -4,6 +4,7 @@ from recurro.nn.accelerate import accelerate, deaccelerate
 from recurro.nn.cell_layers import GRUCell, LSTMCell, RNNCell
 from recurro.nn.crf import CRF
 from recurro.nn.dropout import VariationalDropout, variational_dropout
+from recurro.nn.forecast import ForecastNetwork
 from recurro.nn.heads import (
     CategoricalHead,
     Head,
@@ -11,9 +12,14 @@ from recurro.nn.heads import (
     NormalHead,
     OrdinalHead,
     PoissonHead,
+    QuantileHead,
+    StudentTHead,
+    probability,
+    quantile,
 )
 from recurro.nn.layers import GRU, LSTM, RNN
 from recurro.nn.pooling import Pooling
+from recurro.nn.quantiles import QuantileSteps
 from recurro.nn.recurrent import Recurrent
 from recurro.nn.vector import VectorNetwork
 
@@ -23,6 +29,7 @@ __all__ = [
     "LSTM",
     "RNN",
     "CategoricalHead",
+    "ForecastNetwork",
     "GRUCell",
     "Head",
     "LSTMCell",
@@ -31,11 +38,16 @@ __all__ = [
     "OrdinalHead",
     "PoissonHead",
     "Pooling",
+    "QuantileHead",
+    "QuantileSteps",
     "RNNCell",
     "Recurrent",
+    "StudentTHead",
     "VariationalDropout",
     "VectorNetwork",
     "accelerate",
     "deaccelerate",
+    "probability",
+    "quantile",
     "variational_dropout",
 ]

@@ -6,9 +6,12 @@ takes a new distribution and nothing else.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from itertools import pairwise
 
+import numpy as np
 import torch
 from scipy import stats
 from torch import Tensor, nn
@@ -18,10 +21,12 @@ from torch.distributions import (
     LogNormal,
     Normal,
     Poisson,
+    StudentT,
 )
 from torch.nn import functional
 
 from recurro.errors import ArgumentError, DataError
+from recurro.nn.quantiles import QuantileSteps
 from recurro.types import Float
 
 __all__ = [
@@ -31,11 +36,17 @@ __all__ = [
     "NormalHead",
     "OrdinalHead",
     "PoissonHead",
+    "QuantileHead",
+    "StudentTHead",
+    "probability",
     "quantile",
 ]
 
 _LEAST = 1e-3
 """The least deviation of a normal head, as a share of that of the targets."""
+
+_FREEDOM = 8.0
+"""What the degrees of freedom begin at, less the least."""
 
 
 class Head(nn.Module, ABC):
@@ -47,12 +58,13 @@ class Head(nn.Module, ABC):
 
     def losses(
         self, features: Float[Tensor, "batch features"], targets: Tensor
-    ) -> Float[Tensor, " batch"]:
+    ) -> Float[Tensor, "batch ..."]:
         """-log p(target) of each row, in nats, times the weight of its class if any.
 
         Args:
             features: One row per sequence.
-            targets: Class ids or numbers ``(batch,)``.
+            targets: Class ids or numbers ``(batch,)``, or ``(batch, *shape)`` for a
+                head of several numbers.
         """
         found = -self(features).log_prob(targets)
         weights = getattr(self, "class_weights", None)
@@ -157,21 +169,26 @@ def _register_weights(head: Head, weights: Sequence[float] | None) -> None:
 
 
 class _Real(Head):
-    """A head for a number: it knows the place and the scale of those seen."""
+    """A head for numbers: it knows the place and the scale of those seen."""
 
     place: Tensor
     scale: Tensor
 
-    def __init__(self, features: int, outputs: int) -> None:
+    def __init__(self, features: int, outputs: int, shape: Sequence[int] = ()) -> None:
         super().__init__()
-        self.linear = nn.Linear(features, outputs)
-        self.register_buffer("place", torch.zeros(()))
-        self.register_buffer("scale", torch.ones(()))
+        self.shape = (*shape, outputs)
+        self.linear = nn.Linear(features, math.prod(self.shape))
+        self.register_buffer("place", torch.zeros(tuple(shape)))
+        self.register_buffer("scale", torch.ones(tuple(shape)))
+
+    def _outputs(self, features: Tensor) -> Tensor:
+        """The numbers of the linear layer ``(batch, *shape, outputs)``."""
+        return self.linear(features).float().unflatten(1, self.shape)
 
     def _set(self, values: Tensor) -> None:
-        self.place.fill_(values.mean())
-        spread = values.std(correction=0)
-        self.scale.fill_(spread if spread > 0 else 1.0)
+        self.place.copy_(values.mean(0))
+        spread = values.std(0, correction=0)
+        self.scale.copy_(torch.where(spread > 0, spread, 1.0))
 
 
 class NormalHead(_Real):
@@ -184,6 +201,8 @@ class NormalHead(_Real):
         features: Width of x.
         spread: Whether v is learnt; without, it is 1 and the loss is half of the
             squared error in units of s, up to a constant.
+        shape: Of the targets of a row, each with a distribution of its own; one number
+            if left out.
 
     Example:
         >>> head = NormalHead(4)
@@ -192,17 +211,114 @@ class NormalHead(_Real):
         (100.0, 10.0)
     """
 
-    def __init__(self, features: int, *, spread: bool = True) -> None:
-        super().__init__(features, 1 + spread)
+    def __init__(
+        self, features: int, *, spread: bool = True, shape: Sequence[int] = ()
+    ) -> None:
+        super().__init__(features, 1 + spread, shape)
         self.spread = spread
 
     def forward(self, features: Float[Tensor, "batch features"]) -> Normal:
         """The distribution of each row's number."""
-        place, width = _place_and_width(self.linear(features).float(), self.spread)
+        place, width = _place_and_width(self._outputs(features), self.spread)
         mean, deviation = self.place + self.scale * place, self.scale * width
         return Normal(mean, deviation, validate_args=False)
 
-    def start(self, targets: Float[Tensor, " items"]) -> None:
+    def start(self, targets: Float[Tensor, "items ..."]) -> None:
+        """Learn m and s."""
+        self._set(targets)
+
+
+class StudentTHead(_Real):
+    """A number whose distribution has heavy tails, such as a return.
+
+    (y - m - s u) / (s v) ~ t(n), with u, v and the degrees of freedom n > 2 from
+    W x + b, and m and s as in ``NormalHead``.
+
+    Args:
+        features: Width of x.
+        shape: Of the targets of a row; one number if left out.
+
+    Example:
+        >>> StudentTHead(4, shape=(3, 2))(torch.zeros(5, 4)).df.shape
+        torch.Size([5, 3, 2])
+    """
+
+    def __init__(self, features: int, *, shape: Sequence[int] = ()) -> None:
+        super().__init__(features, 3, shape)
+
+    def forward(self, features: Float[Tensor, "batch features"]) -> StudentT:
+        """The distribution of each row's number."""
+        outputs = self._outputs(features)
+        place, width = _place_and_width(outputs, True)
+        freedom = 2.0 + _LEAST + functional.softplus(outputs[..., 2] + _FREEDOM)
+        mean, width = self.place + self.scale * place, self.scale * width
+        return StudentT(freedom, mean, width, validate_args=False)
+
+    def start(self, targets: Float[Tensor, "items ..."]) -> None:
+        """Learn m and s."""
+        self._set(targets)
+
+
+class QuantileHead(_Real):
+    """Some quantiles of a number, which never cross.
+
+    q_p = m + s (u + sums of softplus terms away from the middle level), with m and s as
+    in ``NormalHead``; they begin as those of a normal distribution. The loss is the sum
+    over the levels p of (p - [y < q_p]) (y - q_p) / s, least at the quantiles.
+
+    Args:
+        features: Width of x.
+        levels: The levels p, rising within (0, 1).
+        shape: Of the targets of a row; one number if left out.
+
+    Example:
+        >>> head = QuantileHead(4, [0.1, 0.5, 0.9])
+        >>> quantile(head(torch.zeros(2, 4)), 0.5).shape
+        torch.Size([2])
+
+    References:
+        Koenker and Bassett (1978), Regression quantiles, equation 3.1; Wen et al.
+        (2017), arXiv 1711.11053, section 3.
+    """
+
+    steps: Tensor
+
+    def __init__(
+        self, features: int, levels: Sequence[float], *, shape: Sequence[int] = ()
+    ) -> None:
+        rising = all(a < b for a, b in pairwise(levels))
+        if not levels or not rising or not 0 < levels[0] <= levels[-1] < 1:
+            raise ArgumentError(
+                f"QuantileHead: levels must rise within (0, 1), got {tuple(levels)}. "
+                "Use for instance 0.1, 0.5, 0.9."
+            )
+        super().__init__(features, len(levels), shape)
+        self.levels = tuple(levels)
+        steps = torch.special.ndtri(torch.tensor(self.levels)).diff()
+        self.register_buffer("steps", steps.expm1().log(), persistent=False)
+
+    def forward(self, features: Float[Tensor, "batch features"]) -> QuantileSteps:
+        """The quantiles of each row's number."""
+        outputs, middle = self._outputs(features), len(self.levels) // 2
+        low, centre, high = outputs.tensor_split([middle, middle + 1], -1)
+        below = functional.softplus(low + self.steps[:middle])
+        above = functional.softplus(high + self.steps[middle:])
+        low = centre - below.flip(-1).cumsum(-1).flip(-1)
+        centre = centre + torch.special.ndtri(torch.tensor(self.levels[middle]))
+        found = torch.cat([low, centre, centre + above.cumsum(-1)], -1)
+        place, scale = self.place.unsqueeze(-1), self.scale.unsqueeze(-1)
+        return QuantileSteps(self.levels, place + scale * found)
+
+    def losses(
+        self, features: Float[Tensor, "batch features"], targets: Tensor
+    ) -> Float[Tensor, "batch ..."]:
+        """The loss of each row, in units of s."""
+        found = self(features)
+        error = (targets.unsqueeze(-1) - found.values) / self.scale.unsqueeze(-1)
+        levels = error.new_tensor(self.levels)
+        return torch.maximum(levels * error, (levels - 1) * error).sum(-1)
+
+    def start(self, targets: Float[Tensor, "items ..."]) -> None:
         """Learn m and s."""
         self._set(targets)
 
@@ -223,7 +339,7 @@ class LogNormalHead(_Real):
 
     def forward(self, features: Float[Tensor, "batch features"]) -> LogNormal:
         """The distribution of each row's amount."""
-        place, width = _place_and_width(self.linear(features).float(), True)
+        place, width = _place_and_width(self._outputs(features), True)
         mean, deviation = self.place + self.scale * place, self.scale * width
         return LogNormal(mean, deviation, validate_args=False)
 
@@ -283,25 +399,50 @@ class PoissonHead(Head):
 
 
 def _place_and_width(outputs: Tensor, spread: bool) -> tuple[Tensor, Tensor]:
-    place = outputs[:, 0]
+    place = outputs[..., 0]
     if not spread:
         return place, torch.ones_like(place)
-    return place, functional.softplus(outputs[:, 1] + 0.5413) + _LEAST
+    return place, functional.softplus(outputs[..., 1] + 0.5413) + _LEAST
 
 
-def quantile(found: Distribution, level: float) -> Float[Tensor, " batch"]:
+def quantile(found: Distribution, level: float | Tensor) -> Float[Tensor, "batch ..."]:
     """The number below which a distribution has a given probability, row by row.
 
     Args:
         found: What a head gave for numbers.
-        level: The probability, in (0, 1).
+        level: The probability, in (0, 1), or one for each number.
 
     Example:
         >>> quantile(Poisson(torch.tensor([4.0])), 0.5)
         tensor([4.])
     """
-    if not isinstance(found, Poisson):
-        return found.icdf(torch.tensor(level))
-    rate = found.rate.detach()
-    counts = stats.poisson.ppf(level, rate.double().cpu().numpy())
-    return torch.as_tensor(counts, dtype=rate.dtype, device=rate.device)
+    levels = torch.as_tensor(level)
+    if isinstance(found, Poisson):
+        numbers = stats.poisson.ppf(levels, *_plain(found.rate))
+        return torch.as_tensor(numbers).to(found.rate)
+    if isinstance(found, StudentT):
+        numbers = stats.t.ppf(levels, *_plain(found.df, found.loc, found.scale))
+        return torch.as_tensor(numbers).to(found.loc)
+    return found.icdf(levels)
+
+
+def probability(found: Distribution, values: Tensor) -> Float[Tensor, "batch ..."]:
+    """The probability that a distribution gives to what lies below a number.
+
+    Args:
+        found: What a head gave for numbers.
+        values: The numbers.
+
+    Example:
+        >>> probability(Normal(torch.zeros(1), torch.ones(1)), torch.zeros(1))
+        tensor([0.5000])
+    """
+    if isinstance(found, StudentT):
+        chances = stats.t.cdf(*_plain(values, found.df, found.loc, found.scale))
+        return torch.as_tensor(chances).to(found.loc)
+    return found.cdf(values)
+
+
+def _plain(*tensors: Tensor) -> list[np.ndarray]:
+    """Tensors as arrays of double precision."""
+    return [tensor.detach().double().cpu().numpy() for tensor in tensors]
