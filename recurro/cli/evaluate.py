@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from recurro.cli.options import Json, RunFolder, Threads
+from recurro.cli.options import Interval, Json, RunFolder, Threads
 from recurro.cli.running import use_threads
 from recurro.errors import ArgumentError
 
@@ -23,7 +23,11 @@ Files = Annotated[
 
 
 def evaluate(
-    run: RunFolder, files: Files, threads: Threads = None, json: Json = False
+    run: RunFolder,
+    files: Files,
+    interval: Interval = None,
+    threads: Threads = None,
+    json: Json = False,
 ) -> None:
     """Score a text: nats per token, bits per character, perplexity.
 
@@ -33,7 +37,7 @@ def evaluate(
     """
     use_threads(threads)
     from recurro.cli.language import open_run
-    from recurro.cli.sequences import KINDS, figures_of
+    from recurro.cli.sequences import KINDS, check_interval, figures_of
     from recurro.cli.show import print_figures, print_json
     from recurro.data import read_classes
     from recurro.tasks import (
@@ -50,9 +54,10 @@ def evaluate(
             f"evaluate: a run by class, a classifier and a regressor are scored on one "
             f"folder or file, got {len(files)}. Name one."
         )
+    check_interval("evaluate", interval, task)
     model = KINDS[task].load(run) if task in KINDS else open_run(run)
     if isinstance(model, SequenceClassifier | SequenceRegressor):
-        figures = figures_of(model, files[0])
+        figures = figures_of(model, files[0], interval)
     elif not isinstance(model, ClassLanguageModel):
         figures = model.evaluate(files)
     else:

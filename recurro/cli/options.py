@@ -61,6 +61,16 @@ Threads = Annotated[
         rich_help_panel=RUN,
     ),
 ]
+Interval = Annotated[
+    float | None,
+    typer.Option(
+        "--interval",
+        metavar="P",
+        help="Of a regressor: tell of intervals that hold the number with this "
+        "probability.",
+        show_default=False,
+    ),
+]
 Seed = Annotated[
     int | None,
     typer.Option("--seed", metavar="N", min=0, help="Seed of what is random."),

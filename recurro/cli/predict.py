@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from recurro.cli.options import Json, RunFolder, Threads
+from recurro.cli.options import Interval, Json, RunFolder, Threads
 from recurro.cli.running import use_threads
 
 File = Annotated[
@@ -17,25 +17,31 @@ File = Annotated[
 
 
 def predict(
-    run: RunFolder, file: File, threads: Threads = None, json: Json = False
+    run: RunFolder,
+    file: File,
+    interval: Interval = None,
+    threads: Threads = None,
+    json: Json = False,
 ) -> None:
     """Give log P of each line, or the class of each for a run by class.
 
     A classifier gives class and probability of each sequence of a text or .ts file, a
-    regressor the mean of its number.
+    regressor the mean of its number, and the ends of an interval if asked.
 
     Prints one line for each line that is not blank: log P in nats, a tab, the line; or
     class, probability and line.
     """
     use_threads(threads)
     from recurro.cli.language import open_run
-    from recurro.cli.sequences import KINDS, answers_of
+    from recurro.cli.sequences import KINDS, answers_of, check_interval
     from recurro.tasks import ClassLanguageModel
     from recurro.tasks.corpora import lines_of
     from recurro.tasks.runs import task_of
 
-    if (task := task_of(run)) in KINDS:
-        _show(answers_of(KINDS[task].load(run), file), json=json)
+    task = task_of(run)
+    check_interval("predict", interval, task)
+    if task in KINDS:
+        _show(answers_of(KINDS[task].load(run), file, interval), json=json)
         return
     model = open_run(run)
     lines = lines_of(file, model.settings.data)

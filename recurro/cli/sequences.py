@@ -10,9 +10,10 @@ import numpy as np
 
 from recurro.cli.show import outcome, print_json, print_rows, say, say_dim, watch
 from recurro.data import read_items, read_labelled
-from recurro.errors import DataError
+from recurro.errors import ArgumentError, DataError
 from recurro.report import write_report
 from recurro.tasks import SequenceClassifier, SequenceRegressor
+from recurro.tasks.regressor import LEVEL
 from recurro.tasks.sequence_config import HEADS, SequenceSettings
 from recurro.train import current_shard
 
@@ -20,6 +21,7 @@ __all__ = [
     "KINDS",
     "Model",
     "answers_of",
+    "check_interval",
     "figures_of",
     "finish",
     "resume_run",
@@ -63,12 +65,26 @@ def resume_run(kind: type[Model], run: Path, *, quiet: bool) -> Model:
         return kind.resume(run, progress=watcher)
 
 
-def figures_of(model: Model, data: Path) -> dict[str, float]:
+def check_interval(verb: str, interval: float | None, task: str) -> None:
+    """Refuse the level of an interval where no number is told."""
+    if interval is not None and task != "regress":
+        raise ArgumentError(
+            f"{verb}: --interval must be left out for a run of {task}, which tells no "
+            f"number, got {interval}."
+        )
+
+
+def figures_of(model: Model, data: Path, interval: float | None) -> dict[str, float]:
     """How well a model tells what a file says of its sequences."""
-    return model.evaluate(*_read(model.task, data))
+    items, labels = _read(model.task, data)
+    if isinstance(model, SequenceRegressor):
+        return model.evaluate(items, labels, LEVEL if interval is None else interval)
+    return model.evaluate(items, labels)
 
 
-def answers_of(model: Model, data: Path) -> list[dict[str, Any]]:
+def answers_of(
+    model: Model, data: Path, interval: float | None
+) -> list[dict[str, Any]]:
     """What a model tells of each sequence of a file, one row for each."""
     items = read_items(data)
     if isinstance(model, SequenceClassifier):
@@ -81,11 +97,12 @@ def answers_of(model: Model, data: Path) -> list[dict[str, Any]]:
             }
             for item, chance in zip(items, chances, strict=True)
         ]
-    means = model.predict(items)
-    return [
-        {"mean": float(mean), **_text(item)}
-        for item, mean in zip(items, means, strict=True)
-    ]
+    rows = [{"mean": float(mean)} for mean in model.predict(items)]
+    if interval is not None:
+        ends = model.predict_interval(items, interval)
+        for row, (low, high) in zip(rows, ends, strict=True):
+            row |= {"low": float(low), "high": float(high)}
+    return [{**row, **_text(item)} for row, item in zip(rows, items, strict=True)]
 
 
 def _text(item: object) -> dict[str, str]:

@@ -17,6 +17,7 @@ from recurro.nn.heads import (
     probability,
     quantile,
 )
+from recurro.nn.intervals import at_deviate, deviates
 from recurro.nn.layers import GRU, LSTM, RNN
 from recurro.nn.pooling import Pooling
 from recurro.nn.quantiles import QuantileSteps
@@ -46,7 +47,9 @@ __all__ = [
     "VariationalDropout",
     "VectorNetwork",
     "accelerate",
+    "at_deviate",
     "deaccelerate",
+    "deviates",
     "probability",
     "quantile",
     "variational_dropout",

@@ -64,25 +64,29 @@ def regression_figures(
         interval: The lower and upper ends of predicted intervals, each ``(items,)``.
 
     Returns:
-        The root of the mean squared error, the mean absolute error; with intervals, the
-        share of the targets that lie within them.
+        The root of the mean squared error; the mean absolute error; R^2, which is not a
+        number where all targets are the same; with intervals, the share of the targets
+        that lie within them, ends included, and their mean width.
 
     Raises:
         ShapeError: If the numbers of items differ, or there is none.
 
     Example:
         >>> regression_figures(np.array([1.0, 2.0]), np.array([1.0, 4.0]))
-        {'rmse': 1.4142135623730951, 'mae': 1.0}
+        {'rmse': 1.4142135623730951, 'mae': 1.0, 'r2': 0.11111111111111116}
     """
     _check(len(means), len(targets))
     error = means - targets
+    square, variance = float((error**2).mean()), float(targets.var())
     figures = {
-        "rmse": float(np.sqrt((error**2).mean())),
+        "rmse": square**0.5,
         "mae": float(np.abs(error).mean()),
+        "r2": 1 - square / variance if variance > 0 else float("nan"),
     }
     if interval is not None:
         low, high = interval
         figures["coverage"] = float(((low <= targets) & (targets <= high)).mean())
+        figures["width"] = float((high - low).mean())
     return figures
 
 

@@ -2,32 +2,42 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
+from scipy.special import ndtri
 from sklearn.base import RegressorMixin
 from torch import Tensor
 from torch.distributions import Distribution
 
 from recurro.baselines.sequences import fit_baselines, regressor_baselines
 from recurro.cells import LSTM, Cell
-from recurro.errors import ArgumentError, DataError
-from recurro.nn import Head, LogNormalHead, NormalHead, PoissonHead, VectorNetwork
-from recurro.nn.heads import quantile
+from recurro.errors import ArgumentError, DataError, RunError
+from recurro.nn import (
+    Head,
+    LogNormalHead,
+    NormalHead,
+    PoissonHead,
+    VectorNetwork,
+    at_deviate,
+)
 from recurro.tasks.comparison import Comparison
 from recurro.tasks.metrics import regression_figures
 from recurro.tasks.readers import Items
 from recurro.tasks.sequence import Data, SequenceEstimator
 from recurro.tasks.sequence_config import SequenceNetwork
-from recurro.tasks.vector_task import Answered, answers, mean_loss
+from recurro.tasks.vector_task import Answered, answers, deviates_of, mean_loss
+from recurro.train import RunFolder
 
 __all__ = ["SequenceRegressor"]
 
 LEVEL = 0.9
-"""The share of the targets that the intervals of ``evaluate`` are to hold."""
+"""The share of the targets that an interval is to hold, if nothing else is asked."""
+INTERVALS = "intervals.json"
 
 
 class SequenceRegressor(RegressorMixin, SequenceEstimator):
@@ -47,6 +57,8 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
         run_: The run folder, or ``None``.
         baselines_: One row per model: ``name`` and the figures on the part held out;
             the network last. Empty if nothing was held out.
+        deviates_: How far out the numbers held out lie in what is told of them, rising;
+            intervals rest on them.
 
     Example:
         >>> draw = np.random.default_rng(0)
@@ -119,6 +131,7 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
         vars(self).update(values)
 
     def _learn_targets(self, y: Any) -> np.ndarray:  # noqa: ANN401
+        self.deviates_ = np.zeros(0)
         return self._targets(y)
 
     def _targets(self, y: Any) -> np.ndarray:  # noqa: ANN401
@@ -151,14 +164,61 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
         return kinds[settings.head](features)
 
     def _judge(self, network: VectorNetwork, data: Answered) -> dict[str, float]:
-        targets = data.targets.astype(np.float64)
-        figures = {"nats": mean_loss(network, data)}
-        if self.settings.model.head == "plain":
-            found = answers(network, data.sequences, _mean)
-            return {**figures, **regression_figures(found, targets)}
-        found = answers(network, data.sequences, _mean_and_ends(LEVEL))
-        interval = found[:, 1], found[:, 2]
-        return {**figures, **regression_figures(found[:, 0], targets, interval)}
+        return self._figures(network, data, LEVEL)
+
+    def _figures(
+        self, network: VectorNetwork, data: Answered, level: float
+    ) -> dict[str, float]:
+        targets, deviate = data.targets.astype(np.float64), self._deviate(level)
+        found = answers(network, data.sequences, _mean_and_ends(deviate or 0.0))
+        interval = None if deviate is None else (found[:, 1], found[:, 2])
+        figures = regression_figures(found[:, 0], targets, interval)
+        return {"nats": mean_loss(network, data), **figures}
+
+    def _finish(self, network: VectorNetwork, valid: Answered | None) -> None:
+        """Keep how far out the numbers held out lie in what is told of them."""
+        if valid is None:
+            return
+        self.deviates_ = deviates_of(network, valid)
+        if self.run_ is not None:
+            self.run_.write_json(INTERVALS, self.deviates_.tolist())
+
+    def _deviate(self, level: float) -> float | None:
+        """How far out the ends of an interval lie, where that can be told."""
+        if not 0 < level < 1:
+            raise ArgumentError(
+                f"SequenceRegressor: level must be in (0, 1), got {level}."
+            )
+        rank = math.ceil((len(self.deviates_) + 1) * level)
+        if rank <= len(self.deviates_):
+            return float(self.deviates_[rank - 1])
+        plain = self.settings.model.head == "plain"
+        return None if plain else float(ndtri((1 + level) / 2))
+
+    def _read_learnt(self, run: RunFolder) -> None:
+        self.deviates_ = np.zeros(0)
+        if (run.path / INTERVALS).exists():
+            self.deviates_ = _rising(run)
+
+    def evaluate(
+        self,
+        X: Data,
+        y: Any,  # noqa: ANN401 (whatever came)
+        level: float = LEVEL,
+    ) -> dict[str, float]:
+        """How well numbers are told: the figures of ``regression_figures``.
+
+        Args:
+            X: The sequences.
+            y: The number of each.
+            level: The probability that the intervals are made for, in (0, 1).
+
+        Raises:
+            ArgumentError: If the level is out of range.
+            DataError: If sequences or numbers cannot be used.
+        """
+        network = self._fitted()
+        return self._figures(network, self._answered(X, y), level)
 
     def _baselines(
         self,
@@ -178,16 +238,17 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
         Raises:
             DataError: If a sequence cannot be read.
         """
-        return answers(self._fitted(), self._read(X), _mean)
+        return self._told(X, 0.0)[:, 0]
 
-    def predict_interval(
-        self,
-        X: Data,
-        level: float = LEVEL,
-    ) -> np.ndarray:
+    def predict_interval(self, X: Data, level: float = LEVEL) -> np.ndarray:
         """Ends between which each number lies with a given probability ``(items, 2)``.
 
-        As much probability lies below as above.
+        The ends are the quantiles of the head's distribution as deep on either side as
+        that share of the numbers held out in training calls for: conformal, with the
+        distance of a number told as a deviate of the normal distribution. If these are
+        as new sequences are, an interval holds its number with that probability or
+        more, even where the head is wrong. Where fewer are held out than ``level / (1 -
+        level)``, 9 for 0.9, the head is taken at its word.
 
         Args:
             X: The sequences.
@@ -195,30 +256,48 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
 
         Raises:
             ArgumentError: If the level is out of range, or the head is ``plain``, which
-                knows no spread.
+                knows no spread, and too few were held out.
             DataError: If a sequence cannot be read.
+
+        References:
+            Vovk, Gammerman and Shafer (2005), Algorithmic learning in a random world,
+            section 4.1; Chernozhukov, Wüthrich and Zhu (2021), Distributional
+            conformal prediction, algorithm 1.
         """
-        if not 0 < level < 1:
+        self._fitted()
+        deviate = self._deviate(level)
+        if deviate is None:
             raise ArgumentError(
-                f"predict_interval: level must be in (0, 1), got {level}."
+                f"predict_interval: level must be one that the {len(self.deviates_)} "
+                f"items held out can tell where head='plain' knows no spread, got "
+                f"{level}. Hold out more, or train with head='normal'."
             )
-        if self.settings.model.head == "plain":
-            raise ArgumentError(
-                "predict_interval: must come with a head that knows its spread, got "
-                "'plain'. Train with head='normal'."
-            )
-        return answers(self._fitted(), self._read(X), _mean_and_ends(level))[:, 1:]
+        return self._told(X, deviate)[:, 1:]
+
+    def _told(self, X: Data, deviate: float) -> np.ndarray:
+        """The mean, and the ends of an interval ``(items, 3)``."""
+        return answers(self._fitted(), self._read(X), _mean_and_ends(deviate))
 
 
-def _mean(found: Distribution) -> Tensor:
-    return found.mean
-
-
-def _mean_and_ends(level: float) -> Callable[[Distribution], Tensor]:
-    """The mean, and the ends of the interval of that probability ``(batch, 3)``."""
+def _mean_and_ends(deviate: float) -> Callable[[Distribution], Tensor]:
+    """The mean, and the ends of the interval that reaches so far ``(batch, 3)``."""
 
     def tell(found: Distribution) -> Tensor:
-        ends = [quantile(found, (1 + sign * level) / 2) for sign in (-1, 1)]
+        ends = [at_deviate(found, sign * deviate) for sign in (-1, 1)]
         return torch.stack([found.mean, *ends], dim=1)
 
     return tell
+
+
+def _rising(run: RunFolder) -> np.ndarray:
+    """The deviates of a run that has them ``(items,)``."""
+    try:
+        found = np.array(run.read_json(INTERVALS), np.float64)
+        assert found.ndim == 1
+        assert (np.diff(found) >= 0).all()
+    except (AssertionError, TypeError, ValueError):
+        raise RunError(
+            f"{run.path / INTERVALS}: must be a list of rising numbers, got something "
+            "else. Put it back from a copy, or delete it to trust the head alone."
+        ) from None
+    return found

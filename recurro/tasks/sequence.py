@@ -249,9 +249,14 @@ class SequenceEstimator(BaseEstimator, ABC):
         Raises:
             DataError: If sequences or targets cannot be used.
         """
-        network, items, targets = self._fitted(), as_items(X), self._targets(y)
+        return self._judge(self._fitted(), self._answered(X, y))
+
+    def _answered(self, X: Data, y: Any) -> Answered:  # noqa: ANN401
+        """Sequences as the network reads them, with their targets."""
+        self._fitted()
+        items, targets = as_items(X), self._targets(y)
         self._check_pairs(items, targets)
-        return self._judge(network, Answered(self.reader_(items), targets))
+        return Answered(self.reader_(items), targets)
 
     def _read(self, X: Data) -> Sequences:
         self._fitted()

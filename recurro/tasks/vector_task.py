@@ -12,11 +12,18 @@ from torch.distributions import Distribution
 
 from recurro.data import Sequences, sequence_batches
 from recurro.data.batching import line_groups
-from recurro.nn import VectorNetwork
+from recurro.nn import VectorNetwork, deviates
 from recurro.tasks.sequence_config import SequenceTraining
 from recurro.types import Batch, Shard
 
-__all__ = ["Answered", "VectorTask", "answers", "held_out_rows", "mean_loss"]
+__all__ = [
+    "Answered",
+    "VectorTask",
+    "answers",
+    "deviates_of",
+    "held_out_rows",
+    "mean_loss",
+]
 
 _ROWS = 256
 """Sequences side by side, when they are read for their answers."""
@@ -135,6 +142,22 @@ def mean_loss(network: VectorNetwork, data: Answered) -> float:
     for batch in sequence_batches(data.sequences, data.targets, _ROWS):
         loss += network(batch.to(device))[0].double().cpu()
     return float(loss) / len(data.targets)
+
+
+@torch.no_grad()
+def deviates_of(network: VectorNetwork, data: Answered) -> np.ndarray:
+    """How far out each number lies in what is told of it ``(items,)``, rising.
+
+    Args:
+        network: A network in evaluation mode, with a head for numbers.
+        data: The sequences and their numbers.
+    """
+    device = next(network.parameters()).device
+    found = []
+    for batch in sequence_batches(data.sequences, data.targets, _ROWS):
+        told = network.distribution(batch.to(device))
+        found.append(deviates(told, batch.targets.to(device)).double().cpu())
+    return np.sort(torch.cat(found).numpy())
 
 
 def held_out_rows(

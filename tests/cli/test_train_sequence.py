@@ -58,9 +58,18 @@ def test_regress(folder):
     )
     recurro("train", "regress", "rows.tsv", *SMALL, "--epochs", 3, "-o", "run")
     found = json.loads(recurro("evaluate", "run", "rows.tsv", "--json").out)
-    assert set(found) == {"nats", "rmse", "mae", "coverage"}
+    assert set(found) == {"nats", "rmse", "mae", "r2", "coverage", "width"}
     (folder / "new.txt").write_text("ab ba\n")
-    assert json.loads(recurro("predict", "run", "new.txt", "--json").out)[0]["mean"] < 9
+    [row] = json.loads(recurro("predict", "run", "new.txt", "--json").out)
+    assert row["mean"] < 9
+    words = ("--interval", 0.5, "--json")
+    [row] = json.loads(recurro("predict", "run", "new.txt", *words).out)
+    assert row["low"] < row["mean"] < row["high"]
+    less = json.loads(recurro("evaluate", "run", "rows.tsv", *words).out)
+    assert less["width"] < found["width"]
+    assert "in (0, 1), got 2.0" in complaint(
+        "evaluate", "run", "rows.tsv", "--interval", 2
+    )
 
 
 @pytest.mark.parametrize(
@@ -84,3 +93,7 @@ def test_a_run_is_scored_on_one_file(folder):
     (folder / "rows.tsv").write_text(TABLE)
     recurro("train", "classify", "rows.tsv", *SMALL, "--epochs", 1, "-o", "run")
     assert "Name one." in complaint("evaluate", "run", "rows.tsv", "rows.tsv")
+    for verb in ("evaluate", "predict"):
+        assert "tells no number" in complaint(
+            verb, "run", "rows.tsv", "--interval", 0.5
+        )

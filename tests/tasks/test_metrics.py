@@ -32,8 +32,11 @@ def test_numbers_against_scikit_learn() -> None:
     assert found["rmse"] == pytest.approx(expected)
     expected = metrics.mean_absolute_error(targets, means)
     assert found["mae"] == pytest.approx(expected)
+    assert found["r2"] == pytest.approx(metrics.r2_score(targets, means))
     within = (np.abs(targets - means) <= 1).mean()
     assert found["coverage"] == pytest.approx(within)
+    assert found["width"] == pytest.approx(2.0)
+    assert np.isnan(regression_figures(means, np.ones(30))["r2"])
 
 
 def test_items_must_be_as_many() -> None:

@@ -6,7 +6,7 @@ from sklearn.base import clone
 from sklearn.model_selection import cross_validate
 
 from recurro import SequenceRegressor
-from recurro.errors import ArgumentError, ConfigError, DataError
+from recurro.errors import ArgumentError, ConfigError, DataError, RunError
 from recurro.tasks.sequence_config import SequenceSettings
 
 SMALL = {"hidden_size": 8, "learning_rate": 0.02, "batch_size": 16, "backend": "vendor"}
@@ -36,13 +36,10 @@ def test_each_head_beats_the_mean(head) -> None:
     assert (mean["name"], ridge["name"]) == ("mean", "ridge on statistics")
     assert network["rmse"] < 0.8 * mean["rmse"]
     assert model.score(items, y) > 0.5
-    if head != "plain":
-        low, high = model.predict_interval(items, level=0.8).T
-        assert (low <= high).all()
-        assert 0.65 < ((low <= y) & (y <= high)).mean() <= 1.0
-        assert 0 <= model.evaluate(items, y)["coverage"] <= 1
-    else:
-        assert "coverage" not in model.evaluate(items, y)
+    low, high = model.predict_interval(items, level=0.8).T
+    assert (low <= high).all()
+    assert 0.65 < ((low <= y) & (y <= high)).mean() <= 1.0
+    assert 0 <= model.evaluate(items, y)["coverage"] <= 1
 
 
 def test_a_poisson_head_comes_near_the_best_possible_error() -> None:
@@ -80,8 +77,30 @@ def test_scikit_learn_and_run_folder(tmp_path) -> None:
     model.set_params(out=tmp_path / "run").fit(items, y)
     again = SequenceRegressor.load(tmp_path / "run")
     np.testing.assert_array_equal(again.predict(items), model.predict(items))
+    np.testing.assert_array_equal(again.deviates_, model.deviates_)
     resumed = SequenceRegressor.resume(tmp_path / "run")
     np.testing.assert_array_equal(resumed.predict(items), model.predict(items))
+
+
+def test_intervals_hold_what_they_say_though_the_head_is_wrong() -> None:
+    # A normal head that is hardly trained tells a spread that has nothing to do with
+    # these numbers; the numbers held out put that right.
+    items, pulses = counts_of_pulses(1000)
+    draw = np.random.default_rng(2)
+    y = pulses + 30 * (draw.random(1000) < 0.15)  # far from normal
+    model = SequenceRegressor(**SMALL, epochs=1, held_out=0.3)
+    model.fit(items[:600], y[:600])
+    assert len(model.deviates_) == 180
+    for level in (0.5, 0.8, 0.95):
+        found = model.evaluate(items[600:], y[600:], level)
+        error = 3 * np.sqrt(level * (1 - level) * (1 / 400 + 1 / 180))
+        assert abs(found["coverage"] - level) < error
+        ends = model.predict_interval(items[600:], level)
+        assert found["width"] == pytest.approx(np.ptp(ends, axis=1).mean())
+    alone = model.evaluate(items[600:], y[600:], 0.999)  # more than 180 can tell
+    model.deviates_ = np.zeros(0)
+    assert alone == model.evaluate(items[600:], y[600:], 0.999)
+    assert model.evaluate(items[600:], y[600:], 0.5)["coverage"] > 0.6
 
 
 def test_the_place_of_the_targets_is_that_of_the_training_part() -> None:
@@ -120,7 +139,16 @@ def test_bad_settings(unchecked) -> None:
             task="regress", model={"head": "plain", "class_weight": "balanced"}
         )
     model = SequenceRegressor(**SMALL, epochs=1, head="plain").fit(items, y)
-    with pytest.raises(ArgumentError, match="knows its spread"):
+    with pytest.raises(ArgumentError, match="1 items held out"):
         model.predict_interval(items)
+    assert "coverage" not in model.evaluate(items, y)
     with pytest.raises(ArgumentError, match="level must be in"):
         model.predict_interval(items, level=1.5)
+
+
+def test_a_damaged_list_of_deviates_is_named(tmp_path) -> None:
+    items, y = counts_of_pulses(30)
+    SequenceRegressor(**SMALL, epochs=1, out=tmp_path / "run").fit(items, y)
+    (tmp_path / "run" / "intervals.json").write_text("[2, 1]")
+    with pytest.raises(RunError, match="must be a list of rising numbers"):
+        SequenceRegressor.load(tmp_path / "run")
