@@ -29,6 +29,7 @@ from recurro.baselines.scores import (
 from recurro.baselines.simple import Uniform, Unigram
 from recurro.baselines.smoothing import ExponentialSmoothing, Holt, HoltWinters
 from recurro.baselines.stepper import BaselineStepper
+from recurro.baselines.streams import ThreeSigma
 from recurro.baselines.tagger import MostFrequentTag, Tagger
 
 __all__ = [
@@ -45,6 +46,7 @@ __all__ = [
     "Naive",
     "SeasonalNaive",
     "Tagger",
+    "ThreeSigma",
     "Uniform",
     "Unigram",
     "backtest",

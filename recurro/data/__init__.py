@@ -30,7 +30,7 @@ from recurro.data.sequences import (
     join_series,
     sequence_batches,
 )
-from recurro.data.series import Series, SeriesTable, cut_table, read_series
+from recurro.data.series import Series, SeriesTable, Stamps, cut_table, read_series
 from recurro.data.spans import (
     Scheme,
     SpanScores,
@@ -70,6 +70,7 @@ __all__ = [
     "SeriesTable",
     "Sound",
     "SpanScores",
+    "Stamps",
     "TaggedSentences",
     "TextFilter",
     "Tokenizer",

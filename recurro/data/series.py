@@ -18,6 +18,7 @@ __all__ = [
     "Fill",
     "Series",
     "SeriesTable",
+    "Stamps",
     "cut_table",
     "read_series",
     "ticks_of",
@@ -27,6 +28,9 @@ __all__ = [
 Fill: TypeAlias = Literal["none", "previous", "linear"]
 """What becomes of missing rows and numbers: an error, the last one, a straight line."""
 
+Stamps: TypeAlias = Literal["even", "rising", "any"]
+"""Whether times must rise by equal steps, must only rise, or may come as they are."""
+
 _MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None")
 _FORMATS = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d")
 _MONTH = "%Y-%m"
@@ -34,7 +38,7 @@ _MONTH = "%Y-%m"
 
 @dataclass(frozen=True, eq=False)
 class Series:
-    """One series, evenly spaced in time.
+    """One series, evenly spaced in time unless it was read otherwise.
 
     Attributes:
         name: Its id; empty where the table holds one series.
@@ -109,12 +113,13 @@ def read_series(
     past: Sequence[str] = (),
     static: Sequence[str] = (),
     fill: Fill = "none",
+    stamps: Stamps = "even",
 ) -> SeriesTable:
     r"""Read one or many series from a CSV, TSV or Parquet file.
 
     Nothing is guessed, and nothing filled in unless ``fill`` says how: times must rise
     by equal steps within a series (a calendar month counts as a step, also a quarter or
-    a year), and every number must be there. Only at the end of a series may targets and
+    a year) unless ``stamps`` says otherwise, and every number must be there. Only at the end of a series may targets and
     past covariates be left out, where covariates known ahead go on.
 
     Args:
@@ -130,6 +135,9 @@ def read_series(
             ``none`` names the first one in an error; ``previous`` repeats the last
             number before; ``linear`` draws a line between the numbers on both sides.
             The table counts what was filled in.
+        stamps: ``even`` for equal steps; ``rising`` lets steps differ, so that no row
+            is missing; ``any`` takes rows as they came, also with stamps that are
+            doubled or out of order.
 
     Raises:
         DataError: If the file or a column is missing, or a stamp or a number is
@@ -156,7 +164,7 @@ def read_series(
             f"got {roles}. Name each column once."
         )
     frame = _read(path, names)
-    table = _Table(path, frame, time, fill)
+    table = _Table(path, frame, time, fill, stamps)
     groups = table.groups(id)
     found = [table.one(name, rows, roles) for name, rows in groups.items()]
     series, added, filled = zip(*found, strict=True)
@@ -204,6 +212,7 @@ class _Table:
     frame: pl.DataFrame
     time: str
     fill: Fill
+    stamps: Stamps
 
     def fault(self, row: int, column: str, what: str, remedy: str) -> DataError:
         """The error for what is wrong in a row (from 0) of a column."""
@@ -321,7 +330,7 @@ class _Table:
             )
 
     def _times(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The stamps of a series, evenly spaced, and the place of each row in them."""
+        """The stamps of a series, and the place of each row in them."""
         values = self.frame[self.time].gather(rows.tolist()).to_list()
         stamps = [self._stamp(int(row), v) for row, v in zip(rows, values, strict=True)]
         if len({type(stamp) for stamp in stamps}) > 1:
@@ -335,9 +344,12 @@ class _Table:
                 f"{values[first]!r}",
                 "Write all stamps alike.",
             )
-        self._rising(rows, stamps, values)
+        if self.stamps != "any":
+            self._rising(rows, stamps, values)
         number = isinstance(stamps[0], int)
         times = np.array(stamps, np.int64 if number else "datetime64[us]")
+        if self.stamps != "even":
+            return times, np.arange(len(times))
         places = self._places(rows, times, values)
         return _grid(times, places), places
 
@@ -399,7 +411,8 @@ class _Table:
                 f"must come {must} after {values[place - 1]!r} as most rows do, got "
                 f"{values[place]!r}",
                 "Add the missing rows (fill='previous' or 'linear', --fill, adds them "
-                "and counts them), or bring the series to even steps.",
+                "and counts them), bring the series to even steps, or take it as it is "
+                "where the task can (stamps='rising', --stamps).",
             )
         return (ticks - ticks[0]) // usual
 

@@ -209,3 +209,26 @@ def test_the_first_steps_of_each_series(tmp_path):
     assert [len(series) for series in cut.series] == [2, 1]
     assert len(cut.series[0].known) == len(cut.series[0].times) == 2
     assert [len(series) for series in cut_table(table, 9).series] == [3, 2]
+
+
+@pytest.mark.parametrize(
+    ("stamps", "days", "fault"),
+    [
+        ("rising", ["2024-01-01", "2024-01-02", "2024-01-09"], None),
+        ("even", ["2024-01-01", "2024-01-02", "2024-01-09"], "row 3.*1 day"),
+        ("rising", ["2024-01-01", "2024-01-02", "2024-01-02"], "row 3.*again"),
+        ("rising", ["2024-01-02", "2024-01-01"], "row 2.*must come after"),
+        ("any", ["2024-01-02", "2024-01-01", "2024-01-01"], None),
+        ("any", ["2024-01-02", "monday"], "row 2, column 't'.*'monday'"),
+    ],
+)
+def test_how_stamps_may_come(tmp_path, stamps, days, fault):
+    text = "t,y\n" + "".join(f"{day},{n}\n" for n, day in enumerate(days))
+    wanted = {"time": "t", "target": ["y"], "stamps": stamps}
+    if fault is None:
+        series = read(tmp_path, text, **wanted).series[0]
+        assert [str(day)[:10] for day in series.times] == days
+        assert series.target.ravel().tolist() == list(range(len(days)))
+    else:
+        with pytest.raises(DataError, match=fault):
+            read(tmp_path, text, **wanted)
