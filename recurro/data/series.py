@@ -119,8 +119,9 @@ def read_series(
 
     Nothing is guessed, and nothing filled in unless ``fill`` says how: times must rise
     by equal steps within a series (a calendar month counts as a step, also a quarter or
-    a year) unless ``stamps`` says otherwise, and every number must be there. Only at the end of a series may targets and
-    past covariates be left out, where covariates known ahead go on.
+    a year) unless ``stamps`` says otherwise, and every number must be there. Only at
+    the end of a series may targets and past covariates be left out, where covariates
+    known ahead go on.
 
     Args:
         path: The file; by its end ``.csv``, ``.tsv`` or ``.parquet``.

@@ -26,7 +26,8 @@ class RunningLikelihood:
 
     where Q is the upper tail of the standard normal distribution: 0 and a little less
     is usual, -5 says that so large errors come once in 100,000 steps. Rising errors
-    alone count; errors that are always large are no anomaly.
+    alone count; errors that are always large are no anomaly. As long as no more than
+    ``short`` averages are remembered, all is usual.
 
     Args:
         short: Errors that are averaged, at least 1.
@@ -68,7 +69,7 @@ class RunningLikelihood:
         average = self._average(error)
         count = len(self.averages)
         score = 0.0
-        if count:
+        if count > (self.errors.maxlen or 0):
             mean = self._sums[0] / count
             spread = sqrt(max(self._sums[1] / count - mean**2, 0.0))
             z = (average - mean) / max(spread, _LEAST)
