@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache, cached_property
 from math import prod
 from pathlib import Path
+from struct import pack
 from threading import local
 
 import torch
@@ -190,33 +191,36 @@ def call(
     kernel = made.kernel
     threads, members = split_of(made, time, batch, lengths, clip)
     arrays = [None if n is None else tensors.get(n) for n in made.names]
-    start = start or [None] * len(last)
-    held = (*arrays, *stored, *first, *last, *trail, *start, *gradients)
-    table = (ctypes.c_void_p * len(held))(
-        *[None if t is None else t.data_ptr() for t in held]
-    )
+    held = (*arrays, *stored, *first, *last, *trail, *(start or [None] * len(last)))
+    pointers = [0 if t is None else t.data_ptr() for t in (*held, *gradients)]
     sparse = [_sparse(made, array, stored[number]) for array, number in made.sparse]
     for (array, _), matrix in zip(made.sparse, sparse, strict=True):
-        table[array] = ctypes.addressof(matrix.struct)
+        pointers[array] = ctypes.addressof(matrix.struct)
     work = _workspace(made.dtype, kernel.shared + threads * kernel.own)
     shared, size = work.data_ptr(), work.element_size()
     rows = _rows(lengths, threads)
     order = team.Order(
         *(time, batch, 0, batch, down, True),
-        *((rows.lengths.data_ptr(), rows.order.data_ptr()) if rows else (None, None)),
+        *((rows.lengths.data_ptr(), rows.order.data_ptr()) if rows else (0, 0)),
         *(shared, shared + kernel.shared * size),
         *((clip.value or 0.0, clip.norm or 0.0) if clip else (0.0, 0.0)),
     )
-    tables = [table] * threads
+    form = f"{len(pointers)}P"
+    tables = [pack(form, *pointers)]
     for i in range(1, threads):  # each thread adds to gradients of its own
-        tables[i] = type(table).from_buffer_copy(table)
-        for j, gradient in enumerate(gradients, len(held) - len(gradients)):
-            if gradient is not None:
-                tables[i][j] = gradient[i].data_ptr()
+        own = [0 if g is None else g[i].data_ptr() for g in gradients]
+        tables.append(pack(form, *pointers[: len(held)], *own))
     team.run(made.function, tables, order, kernel.own * size, members)
 
 
-_WORK = local()
+class _Work(local):
+    """What each Python thread keeps: working memory by type."""
+
+    def __init__(self) -> None:
+        self.kept: dict[torch.dtype, Tensor] = {}
+
+
+_WORK = _Work()
 KEPT = 2**22
 """Numbers of working memory at most that a thread keeps from call to call: memory that
 comes anew costs more than what is done in it."""
@@ -226,10 +230,9 @@ def _workspace(dtype: torch.dtype, size: int) -> Tensor:
     """Working memory of a call, of this Python thread alone."""
     if size > KEPT:
         return torch.empty(size, dtype=dtype, device="cpu")
-    known: dict[torch.dtype, Tensor] = _WORK.__dict__.setdefault("known", {})
-    work = known.get(dtype)
-    if work is None or len(work) < size:
-        work = known[dtype] = torch.empty(size, dtype=dtype, device="cpu")
+    work = _WORK.kept.get(dtype)
+    if work is None or work.shape[0] < size:
+        work = _WORK.kept[dtype] = torch.empty(size, dtype=dtype, device="cpu")
     return work
 
 
@@ -271,59 +274,51 @@ def obstacle(request: Request) -> str | None:
 
 def storage_of(request: Request) -> Storage:
     """The stored tensors of a request, each with the parameters stacked in it."""
-    if request.storage is None:
-        return tuple((name, (name,)) for name in request.stored)
-    return tuple(request.storage.items())
+    return request.storage or tuple((name, (name,)) for name in request.stored)
 
 
 def run_cpu(request: Request) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
     """Run the step over time by rendered C; arguments and results as the reference."""
-    storage = storage_of(request)
-    setup = Setup(request, storage, draw_masks(request))
-    stored = [request.stored[name] for name, _ in storage]
+    if request.masks is None:
+        request = request._replace(masks=draw_masks(request))
+    stored = [request.stored[name] for name, _ in storage_of(request)]
     tensors = (*request.inputs, *request.state, *stored)
-    if torch.is_grad_enabled() and any(t.requires_grad for t in tensors):
-        results = _Loop.apply(setup, *tensors)
-    else:
-        trail, final, _ = run_forward(setup, tensors, "infer")
-        return tuple(trail), tuple(final)
     count = len(request.state)
-    return results[:count], results[count:]
+    if torch.is_grad_enabled() and any(t.requires_grad for t in tensors):
+        results = _Loop.apply(request, *tensors)
+        return results[:count], results[count:]
+    trail, final, _ = run_forward(request, tensors, "infer")
+    return tuple(trail), tuple(final)
 
 
-@dataclass(frozen=True, eq=False)
-class Setup:
-    """What a run needs besides the tensors that gradients flow to."""
-
-    request: Request
-    storage: Storage
-    masks: dict[str, Tensor]
-
-    def split(self, tensors: Sequence[Tensor]) -> _Parts:
-        """Inputs by name, states, and stored parameters; all contiguous."""
-        tensors = [t.contiguous() for t in tensors]
-        names = self.request.cell.inputs
-        start, end = len(names), len(names) + len(self.request.state)
-        inputs = dict(zip(names, tensors[:start], strict=True))
-        return inputs, tensors[start:end], tensors[end:]
-
-
-_Parts = tuple[dict[str, Tensor], list[Tensor], list[Tensor]]
+def _split(
+    request: Request, tensors: Sequence[Tensor]
+) -> tuple[dict[str, Tensor], list[Tensor], list[Tensor]]:
+    """Inputs and masks by name, states, and stored tensors; all contiguous."""
+    tensors = [t.contiguous() for t in tensors]
+    start, end = len(request.inputs), len(request.inputs) + len(request.state)
+    named = dict(zip(request.cell.inputs, tensors[:start], strict=True))
+    return {**named, **(request.masks or {})}, tensors[start:end], tensors[end:]
 
 
 def run_forward(
-    setup: Setup, tensors: Sequence[Tensor], part: str
+    request: Request, tensors: Sequence[Tensor], part: str
 ) -> tuple[list[Tensor], list[Tensor], Tensor | None]:
-    """The states at every step, the final ones, and what a backward pass needs."""
-    request = setup.request
-    inputs, state, stored = setup.split(tensors)
-    time, batch = request.inputs[0].shape[:2]
-    made = compiled(request.program, state[0].dtype, setup.storage, part)
-    trail = [s.new_empty(time, *s.shape) for s in state]
-    named = {**inputs, **setup.masks}
+    """The states at every step, the final ones, and what a backward pass needs.
+
+    Args:
+        request: The run, with its masks.
+        tensors: Its inputs, states and stored tensors, in place of those in it.
+        part: ``infer``, or ``train`` to keep what a backward pass needs.
+    """
+    named, state, stored = _split(request, tensors)
+    time, batch, _ = tensors[0].shape
+    made = compiled(request.program, state[0].dtype, storage_of(request), part)
+    trail = [s.new_empty((time, *s.shape)) for s in state]
+    final = [s.new_empty(s.shape) for s in state]
+    saved = None
     if made.saved:
-        named["saved"] = state[0].new_empty(time, batch, made.saved)
-    final = [torch.empty_like(s) for s in state]
+        saved = named["saved"] = state[0].new_empty((time, batch, made.saved))
     call(
         made,
         named,
@@ -336,11 +331,11 @@ def run_forward(
         time=time,
         batch=batch,
     )
-    return trail, final, named.get("saved")
+    return trail, final, saved
 
 
 def run_backward(
-    setup: Setup,
+    request: Request,
     given: Sequence[Tensor],
     grads: Sequence[Tensor | None],
     wanted: Sequence[bool],
@@ -348,18 +343,19 @@ def run_backward(
     """The gradients by the tensors of a run.
 
     Args:
-        setup: The run.
+        request: The run, with its masks.
         given: Its tensors, its states at every step, and what it kept.
         grads: The gradients by the states at every step and by the final ones.
         wanted: For each tensor whether its gradient is.
     """
-    request, half = setup.request, len(setup.request.state)
+    half = len(request.state)
     kept = half + 1
-    inputs, state, stored = setup.split(given[:-kept])
+    read, state, stored = _split(request, given[:-kept])
     *trail, saved = given[-kept:]
-    made = compiled(request.program, saved.dtype, setup.storage, "backward")
-    time, batch = trail[0].shape[:2]
-    named: dict[str, Tensor | None] = {**inputs, **setup.masks, "saved": saved}
+    made = compiled(request.program, saved.dtype, storage_of(request), "backward")
+    time, batch, _ = trail[0].shape
+    inputs = request.cell.inputs
+    named: dict[str, Tensor | None] = {**read, "saved": saved}
     for (name, _), value in zip(request.program.state, trail, strict=True):
         named[f"old_{name}"] = value
     by_input = [
@@ -405,21 +401,21 @@ class _Loop(torch.autograd.Function):
     """The loop over time: inputs, states and parameters to the states at every step."""
 
     @staticmethod
-    def forward(ctx: Value, setup: Setup, *tensors: Tensor) -> tuple[Tensor, ...]:
-        trail, final, saved = run_forward(setup, tensors, "train")
-        ctx.setup = setup
+    def forward(ctx: Value, request: Request, *tensors: Tensor) -> tuple[Tensor, ...]:
+        trail, final, saved = run_forward(request, tensors, "train")
+        ctx.request = request
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(*tensors, *trail, trail[0] if saved is None else saved)
         return (*trail, *final)
 
     @staticmethod
     def backward(ctx: Value, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
-        setup: Setup = ctx.setup
-        given, kept = ctx.saved_tensors, len(setup.request.state) + 1
+        request: Request = ctx.request
+        given, kept = ctx.saved_tensors, len(request.state) + 1
         if torch.is_grad_enabled():
-            return (None, *_differentiable(setup, given[:-kept], grads))
+            return (None, *_differentiable(request, given[:-kept], grads))
         wanted = ctx.needs_input_grad[1:]
-        return (None, *run_backward(setup, given, grads, wanted))
+        return (None, *run_backward(request, given, grads, wanted))
 
 
 def _by_input(
@@ -433,17 +429,15 @@ def _by_input(
 
 
 def _differentiable(
-    setup: Setup, tensors: Sequence[Tensor], grads: Sequence[Tensor | None]
+    request: Request, tensors: Sequence[Tensor], grads: Sequence[Tensor | None]
 ) -> tuple[Tensor | None, ...]:
     """The same gradients by the scan or the reference, to be differentiated again."""
-    request, count = setup.request, len(setup.request.inputs)
-    split = count + len(request.state)
-    again = replace(
-        request,
-        inputs=tuple(tensors[:count]),
-        state=tuple(tensors[count:split]),
-        stored={n: t for (n, _), t in zip(setup.storage, tensors[split:], strict=True)},
-        masks=setup.masks,
+    start, end = len(request.inputs), len(request.inputs) + len(request.state)
+    stored = zip(storage_of(request), tensors[end:], strict=True)
+    again = request._replace(
+        inputs=tuple(tensors[:start]),
+        state=tuple(tensors[start:end]),
+        stored={name: tensor for (name, _), tensor in stored},
     )
     runner = run_scan if scan_obstacle(again) is None else run_reference
     states, final = runner(again)

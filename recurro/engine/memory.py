@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from math import isqrt
 
 import torch
@@ -42,7 +41,7 @@ def run_in_spans(runner: Callable[[Request], Run], request: Request) -> Run:
 
         def again(*given: Tensor, part: Request = part) -> tuple[Tensor, ...]:
             states, final = runner(
-                replace(part, inputs=given[count:], state=given[:count])
+                part._replace(inputs=given[count:], state=given[:count])
             )
             return (*states, *final)
 
@@ -61,8 +60,7 @@ def _span(
 ) -> Request:
     """The steps from start to stop."""
     lengths = request.lengths
-    return replace(
-        request,
+    return request._replace(
         inputs=tuple(x[start:stop] for x in request.inputs),
         lengths=None if lengths is None else (lengths - start).clamp(0, stop - start),
         masks=masks

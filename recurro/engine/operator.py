@@ -20,7 +20,6 @@ from recurro.cells.cell import Cell
 from recurro.cells.ops import Value
 from recurro.engine.constant import constant
 from recurro.engine.cpu import (
-    Setup,
     compiled,
     run_backward,
     run_forward,
@@ -78,7 +77,7 @@ step, the final ones and, if asked to ``keep``, what its gradient needs besides;
 ``loop_backward`` the gradients of the tensors, empty for an input without any."""
 
 
-def _setup(
+def _request(
     key: str,
     tensors: Sequence[Tensor],
     masks: Sequence[Tensor],
@@ -86,7 +85,7 @@ def _setup(
     reverse: bool,
     value: float | None,
     norm: float | None,
-) -> Setup:
+) -> Request:
     if key not in _KNOWN:
         raise BackendError(
             "loop: the process that runs a graph must have made it, got the unknown "
@@ -94,7 +93,8 @@ def _setup(
         )
     cell, program, storage = _KNOWN[key]
     first, second = len(program.inputs), len(program.inputs) + len(program.state)
-    request = Request(
+    drawn = [op["name"] for op in program.ops if op.name == "bernoulli"]
+    return Request(
         cell,
         program,
         {n: t for (n, _), t in zip(storage, tensors[second:], strict=True)},
@@ -103,10 +103,9 @@ def _setup(
         lengths,
         reverse,
         None if value is None and norm is None else HiddenClip(value, norm),
-        storage=dict(storage),
+        storage=storage,
+        masks=dict(zip(drawn, masks, strict=True)),
     )
-    drawn = [op["name"] for op in program.ops if op.name == "bernoulli"]
-    return Setup(request, storage, dict(zip(drawn, masks, strict=True)))
 
 
 @torch.library.impl("recurro::loop", "cpu")
@@ -121,8 +120,8 @@ def _loop(
     norm: float | None,
     keep: bool,
 ) -> list[Tensor]:
-    setup = _setup(key, tensors, masks, lengths, reverse, value, norm)
-    trail, final, saved = run_forward(setup, tensors, "train" if keep else "infer")
+    request = _request(key, tensors, masks, lengths, reverse, value, norm)
+    trail, final, saved = run_forward(request, tensors, "train" if keep else "infer")
     if not keep:
         return [*trail, *final]
     return [*trail, *final, final[0].new_empty(0) if saved is None else saved]
@@ -139,12 +138,11 @@ def _loop_shapes(
     norm: float | None,
     keep: bool,
 ) -> list[Tensor]:
-    setup = _setup(key, tensors, masks, lengths, reverse, value, norm)
-    request, (time, batch) = setup.request, tensors[0].shape[:2]
-    state = request.state
+    request = _request(key, tensors, masks, lengths, reverse, value, norm)
+    (time, batch), state = tensors[0].shape[:2], request.state
     shapes = [(time, *s.shape) for s in state] + [tuple(s.shape) for s in state]
     if keep:
-        made = compiled(request.program, state[0].dtype, setup.storage, "train")
+        made = compiled(request.program, state[0].dtype, storage_of(request), "train")
         shapes.append((time, batch, made.saved) if made.saved else (0,))
     return [state[0].new_empty(shape) for shape in shapes]
 
@@ -163,8 +161,8 @@ def _loop_backward(
     grads: Sequence[Tensor | None],
     wanted: Sequence[bool],
 ) -> list[Tensor]:
-    setup = _setup(key, tensors, masks, lengths, reverse, value, norm)
-    found = run_backward(setup, [*tensors, *kept], grads, wanted)
+    request = _request(key, tensors, masks, lengths, reverse, value, norm)
+    found = run_backward(request, [*tensors, *kept], grads, wanted)
     return [
         _own(t, g) if want else t.new_empty(0)
         for t, g, want in zip(tensors, found, wanted, strict=True)

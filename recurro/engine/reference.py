@@ -8,8 +8,8 @@ value within a step.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Generator, Tensor
@@ -46,8 +46,7 @@ Memory = Literal["high", "low"]
 """Whether all that the way back needs is kept, or only the states at some steps."""
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(NamedTuple):
     """One run over time, after its arguments were checked.
 
     Attributes:
@@ -60,8 +59,8 @@ class Request:
         clip: Bound on the gradient by the state, or ``None``.
         training: Whether masks are random.
         generator: Where the masks are drawn from; torch's own if ``None``.
-        storage: For each stored tensor the parameters stacked in it; ``None`` where
-            each parameter is stored alone.
+        storage: For each stored tensor its name and the parameters stacked in it;
+            ``None`` where each parameter is stored alone.
         memory: ``low`` where only some states may be kept for the way back.
         masks: Masks that were drawn before, as ``draw_masks`` gives them.
     """
@@ -76,7 +75,7 @@ class Request:
     clip: HiddenClip | None = None
     training: bool = False
     generator: Generator | None = None
-    storage: Mapping[str, tuple[str, ...]] | None = None
+    storage: tuple[tuple[str, tuple[str, ...]], ...] | None = None
     memory: Memory = "high"
     masks: Mapping[str, Tensor] | None = None
 
@@ -85,7 +84,7 @@ class Request:
         """Learnt tensors by their names in the program."""
         if self.storage is None:
             return self.stored
-        return unpack(self.program, self.storage, self.stored)
+        return unpack(self.program, dict(self.storage), self.stored)
 
 
 def unpack(
@@ -250,7 +249,7 @@ def run_reference(request: Request) -> tuple[tuple[Tensor, ...], tuple[Tensor, .
     if request.lengths is not None:
         active = active_steps(request.lengths, steps)
         read = tuple(tensor.masked_fill(~active, 0) for tensor in request.inputs)
-        request = replace(request, inputs=read)
+        request = request._replace(inputs=read)
     context = _Eager(request)
     cell = request.cell.bind(context)
     inputs = [tensor.unbind(0) for tensor in request.inputs]

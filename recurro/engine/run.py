@@ -195,7 +195,7 @@ def run(
         clip,
         training,
         generator,
-        recurrence.storage,
+        tuple(recurrence.storage.items()),
         memory,
     )
     if memory not in ("high", "low"):

@@ -14,7 +14,6 @@ References:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from math import isqrt
 
 import torch
@@ -53,7 +52,7 @@ def run_scan(request: Request) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
     if request.lengths is not None:
         active = active_steps(request.lengths, steps)
         read = tuple(tensor.masked_fill(~active, 0) for tensor in request.inputs)
-        request = replace(request, inputs=read)
+        request = request._replace(inputs=read)
     form = linear_form(lower(request.program))
     assert form is not None
     matrix, offsets = _coefficients(request, form, active)

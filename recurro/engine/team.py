@@ -11,9 +11,14 @@ import ctypes
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from struct import Struct
 from threading import Lock
+from typing import NamedTuple
 
 import torch
+
+Kernel = Callable[[bytes, bytes], object]
+"""A rendered function; it reads a table of pointers and an order."""
 
 TILE = 6
 """Rows that a thread should have at least, so that its products fill the registers."""
@@ -25,19 +30,34 @@ WORTH_STEP = 2**16
 """Products in a step, over all rows, for which threads are worth their meetings."""
 
 
-class Order(ctypes.Structure):
-    """The kernel's ``struct run``."""
+class Order(NamedTuple):
+    """What a kernel shall do: the fields of its ``struct run``, in their order.
 
-    _fields_ = (
-        *((name, ctypes.c_long) for name in ("T", "B", "start", "stop")),
-        *((name, ctypes.c_long) for name in ("down", "prepare")),
-        *((name, ctypes.c_void_p) for name in ("lengths", "order", "shared", "own")),
-        ("value", ctypes.c_double),
-        ("norm", ctypes.c_double),
-        ("member", ctypes.c_long),
-        ("members", ctypes.c_long),
-        ("meeting", ctypes.c_void_p),
-    )
+    Addresses are numbers, 0 for none.
+    """
+
+    T: int
+    B: int
+    start: int
+    stop: int
+    down: bool
+    prepare: bool
+    lengths: int
+    order: int
+    shared: int
+    own: int
+    value: float
+    norm: float
+    member: int = 0
+    members: int = 1
+    meeting: int = 0
+
+    def pack(self) -> bytes:
+        """The structure as C lays it out."""
+        return _ORDER.pack(*self)
+
+
+_ORDER = Struct("6l4P2d2lP")
 
 
 def split(
@@ -60,11 +80,7 @@ def split(
 
 
 def run(
-    function: Callable[..., object],
-    tables: Sequence[ctypes.Array[ctypes.c_void_p]],
-    order: Order,
-    own: int,
-    members: int,
+    function: Kernel, tables: Sequence[bytes], order: Order, own: int, members: int
 ) -> None:
     """Call a kernel for all rows.
 
@@ -75,70 +91,51 @@ def run(
         own: Bytes of memory of each thread.
         members: Threads that share the units.
     """
-    order.members = 1
-    if len(tables) == 1 and members == 1:
-        function(tables[0], ctypes.byref(order))
-    elif members == 1:
+    if len(tables) > 1:
         _by_rows(function, tables, order, own)
-    elif _MEETING.acquire(blocking=False):
+    elif members > 1 and _MEETING.acquire(blocking=False):
         try:
             _by_units(function, tables[0], order, members)
         finally:
             _MEETING.release()
-    else:  # another Python thread has the team: alone, with the same result
-        function(tables[0], ctypes.byref(order))
+    else:  # also where another Python thread has the team: the result is the same
+        function(tables[0], order.pack())
 
 
-def _by_rows(
-    function: Callable[..., object],
-    tables: Sequence[ctypes.Array[ctypes.c_void_p]],
-    order: Order,
-    own: int,
-) -> None:
+def _by_rows(function: Kernel, tables: Sequence[bytes], order: Order, own: int) -> None:
     batch, threads = order.B, len(tables)
-    order.stop = 0
-    function(tables[0], ctypes.byref(order))  # packs the parameters
+    function(tables[0], order._replace(stop=0).pack())  # packs the parameters
     parts = []
     for i in range(threads):
-        part = Order.from_buffer_copy(order)
-        part.prepare, part.own = False, order.own + i * own
-        part.start = sum(len(range(k, batch, threads)) for k in range(i))
-        part.stop = part.start + len(range(i, batch, threads))
-        parts.append(part)
+        start = sum(len(range(k, batch, threads)) for k in range(i))
+        stop = start + len(range(i, batch, threads))
+        mine = order._replace(
+            start=start, stop=stop, prepare=False, own=order.own + i * own
+        )
+        parts.append(mine.pack())
     _together(function, tables, parts)
 
 
-def _by_units(
-    function: Callable[..., object],
-    table: ctypes.Array[ctypes.c_void_p],
-    order: Order,
-    members: int,
-) -> None:
-    stop, order.stop = order.stop, 0
-    function(table, ctypes.byref(order))  # packs the parameters
+def _by_units(function: Kernel, table: bytes, order: Order, members: int) -> None:
+    function(table, order._replace(stop=0).pack())  # packs the parameters
     meeting = (ctypes.c_int * 32)()
-    order.stop, order.prepare, order.members = stop, False, members
-    order.meeting = ctypes.addressof(meeting)
-    parts = []
-    for i in range(members):
-        part = Order.from_buffer_copy(order)
-        part.member = i
-        parts.append(part)
+    shared = order._replace(
+        prepare=False, members=members, meeting=ctypes.addressof(meeting)
+    )
+    parts = [shared._replace(member=i).pack() for i in range(members)]
     _together(function, [table] * members, parts)
 
 
 def _together(
-    function: Callable[..., object],
-    tables: Sequence[ctypes.Array[ctypes.c_void_p]],
-    parts: Sequence[Order],
+    function: Kernel, tables: Sequence[bytes], parts: Sequence[bytes]
 ) -> None:
     """The first part by this thread, the others by those of the pool."""
     pool = _pool(len(parts) - 1)
     others = [
-        pool.submit(function, table, ctypes.byref(part))
+        pool.submit(function, table, part)
         for table, part in zip(tables[1:], parts[1:], strict=True)
     ]
-    function(tables[0], ctypes.byref(parts[0]))
+    function(tables[0], parts[0])
     for other in others:
         other.result()
 

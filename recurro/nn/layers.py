@@ -152,12 +152,14 @@ class _DropIn(nn.Module):
     def _run(
         self, x: Tensor, state: tuple[LayerState, ...] | None, lengths: Tensor | None
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
-        between = nn.Dropout(self.dropout).train(self.training)
         options = Options(backend=self.backend)
         y, final = run_stack(
-            self, self._stack, x, state, lengths, options, between=between
+            self, self._stack, x, state, lengths, options, between=self._between
         )
         return y, _stacked(final)
+
+    def _between(self, x: Tensor) -> Tensor:
+        return nn.functional.dropout(x, self.dropout, self.training)
 
     def _split(
         self, hx: Tensor | tuple[Tensor, ...] | None, batched: bool

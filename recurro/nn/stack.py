@@ -273,6 +273,8 @@ def _inputs(
     module: nn.Module, part: Recurrence, x: Tensor, readings: Mapping[str, Tensor]
 ) -> tuple[Tensor, ...]:
     """The cell's inputs in its order: x, and the readings by their names."""
+    if not readings and part.cell.inputs == ("x",):
+        return (x,)
     wanted = set(part.cell.inputs) - {"x"}
     if set(readings) != wanted:
         raise ShapeError(

@@ -14,7 +14,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from ctypes import c_long, c_void_p
-from dataclasses import replace
 from itertools import cycle
 from pathlib import Path
 
@@ -91,10 +90,10 @@ def check_loop(part, stored, batch: int, dtype: torch.dtype, **options: object) 
         (x,),
         state,
         training=True,
-        storage=part.storage,
+        storage=tuple(part.storage.items()),
         **options,
     )
-    request = replace(request, masks=draw_masks(request))
+    request = request._replace(masks=draw_masks(request))
     with torch.no_grad():
         close(run_cpu(request), run_reference(request), dtype)
     for leaf in leaves:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 import torch
 
@@ -66,8 +64,7 @@ def test_second_derivatives_and_forward_mode():
     names = tuple(request.stored)
 
     def function(x, re, im, *stored):
-        again = replace(
-            request,
+        again = request._replace(
             inputs=(x,),
             state=(re, im),
             stored=dict(zip(names, stored, strict=True)),

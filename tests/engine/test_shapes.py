@@ -6,7 +6,6 @@ cells are few, for each width of a layer is a kernel of its own.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import cycle
 
 import pytest
@@ -90,7 +89,7 @@ def request_of(sides, dtype=torch.float64) -> Request:
         tuple(state),
         None if lengths is None else torch.tensor(lengths, dtype=torch.long),
         sides["reverse"],
-        storage=part.storage,
+        storage=tuple(part.storage.items()),
     )
 
 
@@ -101,8 +100,7 @@ def everything(runner, request: Request) -> list[torch.Tensor]:
         for t in (*request.inputs, *request.state, *request.stored.values())
     ]
     count = 1 + len(request.state)
-    again = replace(
-        request,
+    again = request._replace(
         inputs=(leaves[0],),
         state=tuple(leaves[1:count]),
         stored=dict(zip(request.stored, leaves[count:], strict=True)),
@@ -136,7 +134,7 @@ def test_what_is_not_a_number_goes_where_it_goes_in_the_reference(sides, values)
     x = request.inputs[0].clone(memory_format=torch.contiguous_format)
     for value, place in values if x.numel() else ():
         x.view(-1)[place % x.numel()] = float(value)
-    request = replace(request, inputs=(x,))
+    request = request._replace(inputs=(x,))
     with torch.no_grad():
         (got, got_last), (wanted, last) = run_cpu(request), run_reference(request)
     torch.testing.assert_close(
