@@ -1,4 +1,4 @@
-"""Models to stand beside a network: n-grams, taggers, forecasts and their scores.
+"""Models to stand beside a network: n-grams, taggers, forecasts, music, scores.
 
 Example:
     >>> from recurro.baselines import NGramModel
@@ -15,6 +15,7 @@ from recurro.baselines.baseline import Baseline, figures
 from recurro.baselines.forecast import Drift, Forecaster, Naive, SeasonalNaive, backtest
 from recurro.baselines.hmm import HMMTagger
 from recurro.baselines.mixture import fit_weight, interpolate
+from recurro.baselines.music import IndependentKeys, MarkovKeys
 from recurro.baselines.ngram import NGramModel
 from recurro.baselines.scores import (
     coverage,
@@ -41,6 +42,8 @@ __all__ = [
     "HMMTagger",
     "Holt",
     "HoltWinters",
+    "IndependentKeys",
+    "MarkovKeys",
     "MostFrequentTag",
     "NGramModel",
     "Naive",

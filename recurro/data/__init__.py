@@ -1,4 +1,4 @@
-"""Text and sound as data: reading, vocabularies, batches, splits and features."""
+"""Text, sound, music as data: reading, vocabularies, batches, splits and features."""
 
 from __future__ import annotations
 
@@ -23,6 +23,8 @@ from recurro.data.conll import (
 from recurro.data.corpus import Corpus, build_corpus
 from recurro.data.files import atomic_write, find_files
 from recurro.data.labelled import read_items, read_labelled
+from recurro.data.midi import Note, Score, read_midi, write_midi
+from recurro.data.music import as_roll, read_pieces, roll_of, score_of
 from recurro.data.sequences import (
     Scaler,
     Sequences,
@@ -41,6 +43,7 @@ from recurro.data.spans import (
     token_accuracy,
 )
 from recurro.data.split import hash_split, is_test, tail_start
+from recurro.data.synthesis import synthesize
 from recurro.data.text import (
     TextFilter,
     count_text,
@@ -62,8 +65,10 @@ __all__ = [
     "LabelledItems",
     "LabelledSeries",
     "LogMel",
+    "Note",
     "Scaler",
     "Scheme",
+    "Score",
     "Sequences",
     "Series",
     "SeriesScaler",
@@ -76,6 +81,7 @@ __all__ = [
     "Tokenizer",
     "Window",
     "allowed_transitions",
+    "as_roll",
     "atomic_write",
     "build_corpus",
     "calendar",
@@ -103,22 +109,28 @@ __all__ = [
     "read_items",
     "read_labelled",
     "read_lines",
+    "read_midi",
+    "read_pieces",
     "read_series",
     "read_text",
     "read_ts",
     "read_wav",
     "read_word2vec",
     "resample",
+    "roll_of",
+    "score_of",
     "score_spans",
     "season_length_of",
     "sequence_batches",
     "shrink",
     "split_lines",
+    "synthesize",
     "tail_start",
     "to_mel",
     "token_accuracy",
     "windows",
     "with_calendar",
+    "write_midi",
     "write_tags",
     "write_wav",
 ]
