@@ -32,13 +32,22 @@ from recurro.baselines.smoothing import ExponentialSmoothing, Holt, HoltWinters
 from recurro.baselines.stepper import BaselineStepper
 from recurro.baselines.streams import ThreeSigma
 from recurro.baselines.tagger import MostFrequentTag, Tagger
+from recurro.baselines.volatility import (
+    ConstantVolatility,
+    Ewma,
+    Garch,
+    VolatilityModel,
+)
 
 __all__ = [
     "Baseline",
     "BaselineStepper",
+    "ConstantVolatility",
     "Drift",
+    "Ewma",
     "ExponentialSmoothing",
     "Forecaster",
+    "Garch",
     "HMMTagger",
     "Holt",
     "HoltWinters",
@@ -52,6 +61,7 @@ __all__ = [
     "ThreeSigma",
     "Uniform",
     "Unigram",
+    "VolatilityModel",
     "backtest",
     "coverage",
     "crps_gaussian",

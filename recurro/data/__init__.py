@@ -22,9 +22,16 @@ from recurro.data.conll import (
 )
 from recurro.data.corpus import Corpus, build_corpus
 from recurro.data.files import atomic_write, find_files
+from recurro.data.glucose import (
+    Patient,
+    draw_patients,
+    glucose_response,
+    glucose_table,
+)
 from recurro.data.labelled import read_items, read_labelled
 from recurro.data.midi import Note, Score, read_midi, write_midi
 from recurro.data.music import as_roll, read_pieces, roll_of, score_of
+from recurro.data.prices import garch_prices, log_returns
 from recurro.data.sequences import (
     Scaler,
     Sequences,
@@ -66,6 +73,7 @@ __all__ = [
     "LabelledSeries",
     "LogMel",
     "Note",
+    "Patient",
     "Scaler",
     "Scheme",
     "Score",
@@ -91,17 +99,22 @@ __all__ = [
     "cut_table",
     "cut_text",
     "cut_windows",
+    "draw_patients",
     "encode_texts",
     "find_files",
     "find_scheme",
     "find_spans",
     "from_mel",
+    "garch_prices",
+    "glucose_response",
+    "glucose_table",
     "hash_split",
     "is_test",
     "join_series",
     "line_batch",
     "line_batches",
     "line_groups",
+    "log_returns",
     "next_times",
     "read_classes",
     "read_conll",
