@@ -32,6 +32,7 @@ from recurro.baselines.smoothing import ExponentialSmoothing, Holt, HoltWinters
 from recurro.baselines.stepper import BaselineStepper
 from recurro.baselines.streams import ThreeSigma
 from recurro.baselines.tagger import MostFrequentTag, Tagger
+from recurro.baselines.templates import JoinedTemplates, MostFrequentText
 from recurro.baselines.volatility import (
     ConstantVolatility,
     Ewma,
@@ -52,8 +53,10 @@ __all__ = [
     "Holt",
     "HoltWinters",
     "IndependentKeys",
+    "JoinedTemplates",
     "MarkovKeys",
     "MostFrequentTag",
+    "MostFrequentText",
     "NGramModel",
     "Naive",
     "SeasonalNaive",

@@ -61,6 +61,7 @@ from recurro.data.text import (
 )
 from recurro.data.tokens import Tokenizer
 from recurro.data.ts import LabelledSeries, read_ts
+from recurro.data.variation import Variation, draw_joins, mask_features
 from recurro.data.vectors import read_word2vec
 from recurro.data.wav import Sound, read_wav, write_wav
 from recurro.data.windows import Cut, SeriesScaler, Window, cut_windows, windows
@@ -87,6 +88,7 @@ __all__ = [
     "TaggedSentences",
     "TextFilter",
     "Tokenizer",
+    "Variation",
     "Window",
     "allowed_transitions",
     "as_roll",
@@ -99,6 +101,7 @@ __all__ = [
     "cut_table",
     "cut_text",
     "cut_windows",
+    "draw_joins",
     "draw_patients",
     "encode_texts",
     "find_files",
@@ -115,6 +118,7 @@ __all__ = [
     "line_batches",
     "line_groups",
     "log_returns",
+    "mask_features",
     "next_times",
     "read_classes",
     "read_conll",
