@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from recurro.report.chart import Chart, Level, Line
 from recurro.report.content import Report, Sample, read_report
 from recurro.report.html import report_html, write_report
 from recurro.report.table import baseline_table, rich_table
 
 __all__ = [
+    "Chart",
+    "Level",
+    "Line",
     "Report",
     "Sample",
     "baseline_table",

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
+from operator import itemgetter
 from typing import TypeAlias
 
-__all__ = ["Level", "Line", "line_chart", "ticks"]
+__all__ = ["Chart", "Level", "Line", "line_chart", "ticks"]
 
 Point: TypeAlias = tuple[float, float]
 
@@ -17,7 +18,7 @@ LEFT, RIGHT, TOP, BOTTOM = 72, 14, 14, 46
 LABELS = 136
 """Room to the right for the names of levels, where there are any."""
 POINTS = 400
-"""Points at most in a line; longer ones are averaged in groups."""
+"""Points at most in a line; longer ones are thinned in groups."""
 
 OUTLIER = 3.0
 """How many times above the upper 2 % a peak must be to be cut off."""
@@ -28,14 +29,19 @@ class Line:
     """A series of measurements.
 
     Attributes:
-        name: What the legend calls it; also its class in the page's style.
+        name: What the legend calls it.
         points: Pairs (x, y), by rising x.
         dots: Whether each point is marked.
+        peaks: Whether a line of too many points is thinned to the least and the
+            greatest of each group, so that no peak is lost, and not to their mean.
+        style: Its class in the page's style; the name if left out.
     """
 
     name: str
     points: Sequence[Point]
     dots: bool = False
+    peaks: bool = False
+    style: str = ""
 
 
 @dataclass(frozen=True)
@@ -49,6 +55,43 @@ class Level:
 
     name: str
     value: float
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A chart of a report, with all that it shows.
+
+    Attributes:
+        title: What stands above it.
+        lines: The series.
+        x_label: What x is, with its unit.
+        y_label: What y is, with its unit.
+        levels, marks, bands: See ``line_chart``.
+        marks_name: What the legend calls the marks.
+        bands_name: What it calls the bands.
+    """
+
+    title: str
+    lines: Sequence[Line]
+    x_label: str
+    y_label: str
+    levels: Sequence[Level] = ()
+    marks: Sequence[float] = ()
+    bands: Sequence[Point] = ()
+    marks_name: str = ""
+    bands_name: str = ""
+
+    def svg(self) -> str:
+        """It as an ``<svg>`` element, its lines in the styles line0, line1, ..."""
+        return line_chart(
+            [replace(one, style=f"line{n}") for n, one in enumerate(self.lines)],
+            x_label=self.x_label,
+            y_label=self.y_label,
+            levels=self.levels,
+            marks=self.marks,
+            bands=self.bands,
+            cut=False,
+        )
 
 
 @dataclass(frozen=True)
@@ -76,6 +119,8 @@ def line_chart(
     y_label: str,
     levels: Sequence[Level] = (),
     marks: Sequence[float] = (),
+    bands: Sequence[Point] = (),
+    cut: bool = True,
 ) -> str:
     """Draw lines over a common axis.
 
@@ -86,6 +131,8 @@ def line_chart(
         levels: Horizontal lines with labels; those that would squeeze the lines into
             less than half the height are left out.
         marks: Places on the x axis that are marked with a small triangle.
+        bands: Stretches of the x axis, each from first to last, behind the lines.
+        cut: Whether a peak far above all else is cut off.
 
     Returns:
         An ``<svg>`` element of its own proportions that fills the width it is given;
@@ -97,12 +144,13 @@ def line_chart(
         >>> chart.startswith("<svg") and "updates" in chart
         True
     """
-    lines = [Line(one.name, _thinned(one.points), one.dots) for one in lines]
+    lines = [replace(one, points=_thinned(one.points, one.peaks)) for one in lines]
     lines = [line for line in lines if line.points]
     if not lines:
         return ""
-    frame, levels = _frame(lines, levels)
+    frame, levels = _frame(lines, levels, cut=cut)
     parts = [
+        *(_band(frame, *band) for band in bands),
         *_axes(frame, x_label, y_label),
         *_levels(frame, levels),
         *(_mark(frame, x) for x in marks if frame.x[0] <= x <= frame.x[1]),
@@ -138,13 +186,18 @@ def ticks(low: float, high: float, count: int = 8) -> list[float]:
     return [round(number * step, 12) for number in range(first, last + 1)]
 
 
-def _thinned(points: Sequence[Point]) -> list[Point]:
-    """The finite points, averaged in groups where they are too many to be seen."""
+def _thinned(points: Sequence[Point], peaks: bool) -> list[Point]:
+    """The finite points, fewer where they are too many to be seen."""
     finite = [p for p in points if all(map(math.isfinite, p))]
     size = -(-len(finite) // POINTS)
+    if size > 1:
+        size *= 1 + peaks
     groups = [
         finite[start : start + size] for start in range(0, len(finite), size or 1)
     ]
+    if peaks and size > 1:
+        ends = [{min(g, key=itemgetter(1)), max(g, key=itemgetter(1))} for g in groups]
+        return [point for both in ends for point in sorted(both)]
     return [
         (sum(x for x, _ in group) / len(group), sum(y for _, y in group) / len(group))
         for group in groups
@@ -152,14 +205,14 @@ def _thinned(points: Sequence[Point]) -> list[Point]:
 
 
 def _frame(
-    lines: Sequence[Line], levels: Sequence[Level]
+    lines: Sequence[Line], levels: Sequence[Level], *, cut: bool
 ) -> tuple[_Frame, list[Level]]:
     """The ranges of both axes, and the levels that lie within."""
     xs = [x for line in lines for x, _ in line.points]
     ys = sorted(y for line in lines for _, y in line.points)
     low, high = ys[0], ys[-1]
     usual = ys[int(0.98 * (len(ys) - 1))]
-    if high > OUTLIER * usual > 0:
+    if cut and high > OUTLIER * usual > 0:
         high = usual
     room = (high - low) or abs(high) or 1.0
     shown = [v for v in levels if low - room < v.value < high + room]
@@ -236,18 +289,28 @@ def _mark(frame: _Frame, x: float) -> str:
     place, base = frame.across(x), HEIGHT - BOTTOM
     return (
         f'<path class="mark" d="M{place - 4:.1f} {base}h8l-4 -8z">'
-        f"<title>update {x:g}</title></path>"
+        f"<title>{x:,.10g}</title></path>"
+    )
+
+
+def _band(frame: _Frame, first: float, last: float) -> str:
+    left, right = frame.across(first), frame.across(last)
+    width = max(right - left, 1.0)  # else a single step would not be seen
+    return (
+        f'<rect class="band" x="{left:.1f}" width="{width:.1f}" y="{TOP}" '
+        f'height="{HEIGHT - TOP - BOTTOM}"><title>{first:,.10g} to {last:,.10g}'
+        "</title></rect>"
     )
 
 
 def _line(frame: _Frame, line: Line) -> list[str]:
     places = [(frame.across(x), frame.down(y)) for x, y in line.points]
     path = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
-    name = escape(line.name)
-    parts = [f'<polyline class="{name}" points="{path}"/>']
+    name, style = escape(line.name), escape(line.style or line.name)
+    parts = [f'<polyline class="{style}" points="{path}"/>']
     if line.dots or len(places) == 1:
         parts += [
-            f'<circle class="{name}" cx="{a:.1f}" '
+            f'<circle class="{style}" cx="{a:.1f}" '
             f'cy="{b:.1f}" r="3"><title>{name}: {y:.4f} at {x:,.0f}</title></circle>'
             for (a, b), (x, y) in zip(places, line.points, strict=True)
         ]

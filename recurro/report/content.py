@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from recurro.report.chart import Chart, Level, Line
 from recurro.report.table import Rows
 from recurro.train import RunFolder
 
 __all__ = ["Report", "Sample", "read_report"]
+
+CHARTS = "charts.json"
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,7 @@ class Report:
             validation is the one that rules.
         rows: The models side by side, that of the run last.
         samples: Texts that the model wrote.
+        charts: Drawings of what the model told.
         config: Settings, sections within sections.
         environment: Versions and machine.
     """
@@ -45,6 +49,7 @@ class Report:
     metrics: Sequence[Mapping[str, Any]] = ()
     rows: Rows = ()
     samples: Sequence[Sample] = ()
+    charts: Sequence[Chart] = ()
     config: Mapping[str, Any] | None = None
     environment: Mapping[str, Any] | None = None
 
@@ -54,8 +59,8 @@ def read_report(run: str | Path) -> Report:
 
     Args:
         run: The folder, with ``config.yaml``, ``env.json`` and, once they are
-            written, ``metrics.jsonl``, ``baselines.json`` (a list of rows) and
-            ``samples.json`` (a list of title and text).
+            written, ``metrics.jsonl``, ``baselines.json`` (a list of rows),
+            ``samples.json`` (a list of title and text) and ``charts.json``.
 
     Raises:
         RunError: If there is no run, or a file was changed or damaged.
@@ -71,12 +76,28 @@ def read_report(run: str | Path) -> Report:
     has = {item.name for item in folder.path.iterdir()}
     samples: Any = folder.read_json("samples.json") if "samples.json" in has else []
     rows: Any = folder.read_json("baselines.json") if "baselines.json" in has else []
+    charts: Any = folder.read_json(CHARTS) if CHARTS in has else []
     environment: Any = folder.read_json("env.json") if "env.json" in has else None
     return Report(
         title=folder.path.resolve().name,
         metrics=folder.read_metrics() if "metrics.jsonl" in has else [],
         rows=rows,
         samples=[Sample(**sample) for sample in samples],
+        charts=[_chart(tree) for tree in charts],
         config=folder.read_config() if "config.yaml" in has else None,
         environment=environment,
     )
+
+
+def _chart(tree: Mapping[str, Any]) -> Chart:
+    """A chart from its plain values."""
+    lines = [
+        Line(**{**line, "points": _pairs(line["points"])}) for line in tree["lines"]
+    ]
+    levels = [Level(**level) for level in tree["levels"]]
+    bands = _pairs(tree["bands"])
+    return Chart(**{**tree, "lines": lines, "levels": levels, "bands": bands})
+
+
+def _pairs(rows: Any) -> list[tuple[float, float]]:  # noqa: ANN401 (of a JSON file)
+    return [(x, y) for x, y in rows]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from html import escape
 from pathlib import Path
 from typing import Any
 
 from recurro import __version__
-from recurro.report.chart import Level, Line, line_chart
-from recurro.report.content import Report, Sample, read_report
+from recurro.report.chart import Chart, Level, Line, line_chart
+from recurro.report.content import CHARTS, Report, Sample, read_report
 from recurro.report.style import STYLE
 from recurro.report.table import Rows, as_cells, readable
 from recurro.train import RunFolder
@@ -18,13 +19,19 @@ from recurro.train import RunFolder
 __all__ = ["report_html", "write_report"]
 
 
-def write_report(run: str | Path, *, samples: Sequence[Sample] | None = None) -> Path:
+def write_report(
+    run: str | Path,
+    *,
+    samples: Sequence[Sample] | None = None,
+    charts: Sequence[Chart] | None = None,
+) -> Path:
     """Write ``report.html`` into a run folder, in one stroke.
 
     Args:
         run: The folder.
         samples: Texts that the model wrote; kept in ``samples.json`` beside it.
             ``None`` keeps those of an earlier report.
+        charts: What is drawn, likewise in ``charts.json``.
 
     Returns:
         The path of the page.
@@ -43,6 +50,8 @@ def write_report(run: str | Path, *, samples: Sequence[Sample] | None = None) ->
     if samples is not None:
         texts = [{"title": _clean(s.title), "text": _clean(s.text)} for s in samples]
         folder.write_json("samples.json", texts)
+    if charts is not None:
+        folder.write_json(CHARTS, [asdict(chart) for chart in charts])
     folder.write_text("report.html", report_html(read_report(run)))
     return folder.path / "report.html"
 
@@ -68,6 +77,7 @@ def report_html(report: Report) -> str:
             _tiles(report),
             _section("Loss", _charts(report)),
             _section("Beside its baselines", _comparison(report.rows)),
+            *(_section(_text(chart.title), _drawn(chart)) for chart in report.charts),
             _section("Samples", _samples(report.samples)),
             _section("Configuration", _settings(report.config)),
             _section("Environment", _settings(report.environment)),
@@ -213,6 +223,17 @@ def _comparison(rows: Rows) -> str:
 
 def _numeric(numeric: bool) -> str:
     return ' class="number"' if numeric else ""
+
+
+def _drawn(chart: Chart) -> str:
+    """A chart of the task, below what its lines and marks mean."""
+    named = [(f"line{n}", line.name) for n, line in enumerate(chart.lines)]
+    named += [("skipped", chart.marks_name)] if chart.marks else []
+    named += [("band", chart.bands_name)] if chart.bands else []
+    keys = "".join(
+        f'<span class="key {style}">{_text(name)}</span>' for style, name in named
+    )
+    return f"<figure><figcaption>{keys}</figcaption>{chart.svg()}</figure>"
 
 
 def _samples(samples: Sequence[Sample]) -> str:

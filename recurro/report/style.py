@@ -39,6 +39,10 @@ figcaption { display: flex; flex-wrap: wrap; gap: 4px 20px; font-size: 13px; }
 .key.training::before { color: var(--train); }
 .key.validation::before { color: var(--valid); }
 .key.baseline::before { color: var(--soft); border-top: 1.5px dashed; }
+.key.line0::before { color: var(--valid); }
+.key.line1::before { color: var(--skip); }
+.key.line2::before { color: var(--soft); }
+.key.band::before { border-top: 12px solid var(--train); opacity: 0.35; }
 .key.skipped::before { width: 0; border: 5px solid transparent; border-top: 0;
   border-bottom: 8px solid var(--skip); }
 svg { display: block; width: 100%; min-width: 560px; height: auto; margin-top: 6px; }
@@ -52,6 +56,10 @@ svg polyline.training { stroke: var(--train); stroke-width: 1.5; }
 svg polyline.validation { stroke: var(--valid); }
 svg circle.training { fill: var(--train); }
 svg circle.validation { fill: var(--valid); }
+svg .line0, svg .line1, svg .line2 { stroke: var(--valid); stroke-width: 1; }
+svg .line1 { stroke: var(--skip); }
+svg .line2 { stroke: var(--soft); }
+svg .band { fill: var(--train); opacity: 0.25; }
 svg .mark { fill: var(--skip); }
 table { border-collapse: collapse; font-size: 14px; }
 .models { width: 100%; }

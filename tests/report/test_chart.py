@@ -111,3 +111,28 @@ def test_marks_are_placed_on_the_axis():
 def test_names_are_escaped():
     svg = draw(Line('<&">', [(0, 1.0)]), levels=[Level("</svg>", 1.0)])
     assert "</svg>" in [part.text for part in svg.iter("text")]
+
+
+def test_peaks_of_long_lines_are_kept():
+    points = [(float(x), 0.0) for x in range(9000)]
+    points[4321] = (4321.0, 50.0)
+    points[4322] = (4322.0, -50.0)
+    drawn = places(draw(Line("train", points, peaks=True), cut=False), "train")
+    averaged = places(draw(Line("train", points), cut=False), "train")
+    assert len(drawn) <= 2 * 400
+    assert [x for x, _ in drawn] == sorted(x for x, _ in drawn)
+    heights = sorted({y for _, y in drawn})
+    assert len(heights) == 3
+    assert heights[1] - heights[0] == pytest.approx(heights[2] - heights[1], abs=0.2)
+    assert len({y for _, y in averaged}) == 1
+
+
+def test_bands_lie_where_they_are():
+    svg = draw(Line("train", [(0, 1), (100, 2)]), bands=[(20, 40), (70, 70)])
+    bands = [part for part in svg.iter("rect") if part.get("class") == "band"]
+    (left, _), (right, _) = places(svg, "train")
+    wide = right - left
+    found = [(float(b.get("x")), float(b.get("width"))) for b in bands]
+    assert found[0] == pytest.approx((left + 0.2 * wide, 0.2 * wide), abs=0.11)
+    assert found[1] == pytest.approx((left + 0.7 * wide, 1.0), abs=0.11)
+    assert bands[0].find("title").text == "20 to 40"

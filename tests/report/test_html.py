@@ -10,7 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recurro.errors import RunError
-from recurro.report import Report, Sample, read_report, report_html, write_report
+from recurro.report import (
+    Chart,
+    Line,
+    Report,
+    Sample,
+    read_report,
+    report_html,
+    write_report,
+)
 from recurro.train import RunFolder
 
 METRICS = [
@@ -235,3 +243,22 @@ def test_a_changed_run_is_not_reported(tmp_path):
     with pytest.raises(RunError, match=r"config\.yaml.*changed"):
         write_report(run.path)
     assert not (run.path / "report.html").exists()
+
+
+def test_charts_come_back_from_the_run(tmp_path):
+    folder = RunFolder.create(tmp_path / "run")
+    folder.write_config({"task": "detect"})
+    chart = Chart(
+        *("Alerts <here>", [Line("value", [(0, 1.0), (9, 3.0)], peaks=True)]),
+        *("steps", "value"),
+        marks=[4],
+        bands=[(2, 5)],
+        marks_name="alert",
+        bands_name="known & real",
+    )
+    write_report(folder.path, charts=[chart])
+    page = write_report(folder.path).read_text()
+    assert "<h2>Alerts &lt;here&gt;</h2>" in page
+    assert 'class="key band">known &amp; real<' in page
+    assert chart.svg() in page
+    assert 'polyline class="line0"' in page
