@@ -52,11 +52,11 @@ def train_run(
     task = tree["task"]
     model = {"head": HEADS[task][0], **tree.get("model", {})}
     settings = SequenceSettings(**{**tree, "model": model})
-    arguments = {**settings.arguments(), "out": run, "overwrite": overwrite}
+    fresh = KINDS[task].of(settings, out=run, overwrite=overwrite)
     items, labels = _read(task, data)
     hidden = quiet or current_shard().rank > 0
     with watch(quiet=hidden, limit=settings.train.max_seconds) as watcher:
-        return KINDS[task](**arguments).fit(items, labels, progress=watcher)
+        return fresh.fit(items, labels, progress=watcher)
 
 
 def resume_run(kind: type[Model], run: Path, *, quiet: bool) -> Model:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias, overload
 
 import numpy as np
 import torch
@@ -14,7 +14,14 @@ from recurro.data.tokens import Tokenizer
 from recurro.errors import DataError
 from recurro.types import Batch, Shard
 
-__all__ = ["Scaler", "Sequences", "encode_texts", "join_series", "sequence_batches"]
+__all__ = [
+    "Scaler",
+    "Sequences",
+    "Targets",
+    "encode_texts",
+    "join_series",
+    "sequence_batches",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,30 +51,43 @@ class Sequences:
         """The steps of each sequence ``(sequences,)``."""
         return np.diff(self.starts)
 
-    def __getitem__(self, row: int | np.integer) -> np.ndarray:
-        """One sequence, as a view."""
-        return self.values[self.starts[row] : self.starts[row + 1]]
-
-    def select(self, rows: np.ndarray) -> Sequences:
-        """The sequences of the given numbers ``(rows,)``, in that order."""
-        if len(rows) == 0:
+    @overload
+    def __getitem__(self, rows: int | np.integer) -> np.ndarray: ...
+    @overload
+    def __getitem__(self, rows: slice | np.ndarray) -> Sequences: ...
+    def __getitem__(
+        self, rows: int | np.integer | slice | np.ndarray
+    ) -> np.ndarray | Sequences:
+        """One sequence, as a view; or those of several numbers, in that order."""
+        if isinstance(rows, int | np.integer):
+            return self.values[self.starts[rows] : self.starts[rows + 1]]
+        chosen = np.arange(len(self))[rows]
+        if len(chosen) == 0:
             return Sequences(self.values[:0], np.zeros(1, np.int64))
-        return _joined([self[row] for row in rows])
+        return Sequences.of([self[row] for row in chosen])
 
-    def batch(self, rows: np.ndarray, targets: np.ndarray) -> Batch:
+    @staticmethod
+    def of(parts: Sequence[np.ndarray]) -> Sequences:
+        """Join sequences, at least one, each ``(steps, ...)``."""
+        starts = np.zeros(len(parts) + 1, np.int64)
+        np.cumsum([len(part) for part in parts], out=starts[1:])
+        return Sequences(np.concatenate(parts), starts)
+
+    def batch(self, rows: np.ndarray, targets: Targets) -> Batch:
         """Put sequences side by side, filled up with zeros at their ends.
 
         Args:
             rows: The numbers of the sequences ``(batch,)``. None at all gives one row
                 of one step, and no target, so that a process without sequences can
                 keep step with the others.
-            targets: What is to be predicted of every sequence ``(sequences,)``.
+            targets: What is to be predicted of every sequence, or of its steps.
 
         Returns:
-            Inputs ``(time, batch)`` or ``(time, batch, channels)``, with lengths; one
-            target a row ``(batch,)``.
+            Inputs ``(time, batch)`` or ``(time, batch, channels)``, with lengths; the
+            targets one a row ``(batch,)``, or those of all steps, one row after the
+            other ``(steps,)``.
         """
-        picked = torch.from_numpy(targets[rows])
+        picked = torch.from_numpy(flat(targets[rows]))
         starts, lengths = self.starts[rows], self.lengths[rows]
         if len(rows) == 0:
             starts, lengths = np.zeros(1, np.int64), np.ones(1, np.int64)
@@ -79,9 +99,19 @@ class Sequences:
         )
 
 
+Targets: TypeAlias = np.ndarray | Sequences
+"""What is said of each sequence, class ids or numbers ``(sequences,)``; or of each step
+of each, as sequences of them."""
+
+
+def flat(targets: Targets) -> np.ndarray:
+    """All targets one after the other."""
+    return targets.values if isinstance(targets, Sequences) else targets
+
+
 def sequence_batches(
     sequences: Sequences,
-    targets: np.ndarray,
+    targets: Targets,
     batch_size: int,
     *,
     generator: torch.Generator | None = None,
@@ -91,7 +121,7 @@ def sequence_batches(
 
     Args:
         sequences: The sequences.
-        targets: One for each ``(sequences,)``.
+        targets: What is said of each, or of its steps.
         batch_size: Sequences in a batch, over all processes.
         generator: Shuffles, see `line_groups`; the same on every process.
         shard: Which process this is: of ``world``, it gets every ``world``-th sequence
@@ -147,7 +177,7 @@ do, got 1. Mend it or leave it out.
         parts.append(part)
     if not parts:
         raise DataError("sequences: must be at least one, got none. Give some data.")
-    return _joined(parts)
+    return Sequences.of(parts)
 
 
 def _numbers(item: Any, number: int) -> np.ndarray:  # noqa: ANN401 (to be checked)
@@ -174,12 +204,6 @@ def _numbers(item: Any, number: int) -> np.ndarray:  # noqa: ANN401 (to be check
     return part
 
 
-def _joined(parts: Sequence[np.ndarray]) -> Sequences:
-    starts = np.zeros(len(parts) + 1, np.int64)
-    np.cumsum([len(part) for part in parts], out=starts[1:])
-    return Sequences(np.concatenate(parts), starts)
-
-
 def encode_texts(texts: Iterable[object], tokenizer: Tokenizer) -> Sequences:
     """Join texts as sequences of symbols, each with the end symbol of its line.
 
@@ -199,7 +223,7 @@ def encode_texts(texts: Iterable[object], tokenizer: Tokenizer) -> Sequences:
         [1, 2, 0, 2, 0]
     """
     parts = [tokenizer.encode(text + "\n") for text in clean_texts(texts)]
-    return _joined([np.asarray(part, np.int64) for part in parts])
+    return Sequences.of([np.asarray(part, np.int64) for part in parts])
 
 
 def clean_texts(texts: Iterable[object]) -> list[str]:

@@ -17,11 +17,13 @@ from recurro.nn.heads import (
     probability,
     quantile,
 )
+from recurro.nn.in_step import ChainHead, EachStep, StepHead, StepNetwork
 from recurro.nn.intervals import at_deviate, deviates
 from recurro.nn.layers import GRU, LSTM, RNN
 from recurro.nn.pooling import Pooling
 from recurro.nn.quantiles import QuantileSteps
 from recurro.nn.recurrent import Recurrent
+from recurro.nn.sequence import SequenceNetwork
 from recurro.nn.vector import VectorNetwork
 
 __all__ = [
@@ -30,6 +32,8 @@ __all__ = [
     "LSTM",
     "RNN",
     "CategoricalHead",
+    "ChainHead",
+    "EachStep",
     "ForecastNetwork",
     "GRUCell",
     "Head",
@@ -43,6 +47,9 @@ __all__ = [
     "QuantileSteps",
     "RNNCell",
     "Recurrent",
+    "SequenceNetwork",
+    "StepHead",
+    "StepNetwork",
     "StudentTHead",
     "VariationalDropout",
     "VectorNetwork",

@@ -7,7 +7,7 @@ takes a new distribution and nothing else.
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -27,6 +27,7 @@ from torch.nn import functional
 
 from recurro.errors import ArgumentError, DataError
 from recurro.nn.quantiles import QuantileSteps
+from recurro.nn.sequence import Teller
 from recurro.types import Float
 
 __all__ = [
@@ -49,7 +50,7 @@ _FREEDOM = 8.0
 """What the degrees of freedom begin at, less the least."""
 
 
-class Head(nn.Module, ABC):
+class Head(Teller):
     """What turns features into a distribution of the target."""
 
     @abstractmethod
@@ -69,16 +70,6 @@ class Head(nn.Module, ABC):
         found = -self(features).log_prob(targets)
         weights = getattr(self, "class_weights", None)
         return found if weights is None else found * weights[targets]
-
-    def start(self, targets: Tensor) -> None:
-        """Learn what there is to learn of the targets before training.
-
-        Args:
-            targets: Class ids or numbers of the training part ``(items,)``.
-
-        Raises:
-            DataError: If a target is not one that the head knows.
-        """
 
 
 class CategoricalHead(Head):

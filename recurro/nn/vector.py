@@ -5,16 +5,16 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from recurro.nn.dropout import VariationalDropout
 from recurro.nn.heads import Head
 from recurro.nn.pooling import Pooling
 from recurro.nn.recurrent import Recurrent
-from recurro.types import Batch, Float, State
+from recurro.nn.sequence import SequenceNetwork
+from recurro.types import Batch, Float
 
 __all__ = ["VectorNetwork"]
 
 
-class VectorNetwork(nn.Module):
+class VectorNetwork(SequenceNetwork[Head]):
     """Encoder, recurrence, pooling, head.
 
     p(target | x_1 ... x_T) = head(pool_t(recurrent(encoder(x))_t))
@@ -49,32 +49,20 @@ class VectorNetwork(nn.Module):
         *,
         dropout: float = 0.0,
     ) -> None:
-        super().__init__()
-        self.encoder, self.recurrent = encoder, recurrent
-        self.pooling, self.head = pooling, head
-        self.read_dropout = VariationalDropout(dropout)
+        super().__init__(encoder, recurrent, head, dropout=dropout)
+        self.pooling = pooling
         self.head_dropout = nn.Dropout(dropout)
 
-    def forward(self, batch: Batch, state: State = None) -> tuple[Tensor, int, None]:
-        """The summed loss in nats, the number of targets, and no state."""
-        losses = self.head.losses(self._known(batch), batch.targets)
-        return losses.sum(), len(batch.targets), None
+    def losses(self, batch: Batch) -> Float[Tensor, " batch"]:
+        """-log p(target) of each row that has one."""
+        known = self.features(batch)[: len(batch.targets)]  # see ``Sequences.batch``
+        return self.head.losses(known, batch.targets)
 
     def distribution(self, batch: Batch) -> Distribution:
         """The distribution of the target of each row."""
-        return self.head(self._known(batch))
+        return self.head(self.features(batch))
 
     def features(self, batch: Batch) -> Float[Tensor, "batch features"]:
         """The vector of each row."""
         assert batch.lengths is not None
-        x = self.read_dropout(self.encoder(batch.inputs))
-        y, _ = self.recurrent(x, lengths=batch.lengths)
-        return self.head_dropout(self.pooling(y, batch.lengths))
-
-    def _known(self, batch: Batch) -> Tensor:
-        """The vectors of the rows that have a target; see ``Sequences.batch``."""
-        return self.features(batch)[: len(batch.targets)]
-
-    def constrain(self) -> None:
-        """Hold the recurrent matrices under their spectral bound, if they have one."""
-        self.recurrent.constrain()
+        return self.head_dropout(self.pooling(self.read(batch), batch.lengths))

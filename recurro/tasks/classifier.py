@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -18,9 +17,17 @@ from torch.distributions import Distribution
 from recurro.baselines.sequences import classifier_baselines, fit_baselines
 from recurro.cells import LSTM, Cell
 from recurro.data import Sequences
-from recurro.errors import DataError, RunError, SettingError
+from recurro.errors import DataError
 from recurro.nn import CategoricalHead, OrdinalHead, VectorNetwork
 from recurro.tasks.comparison import Comparison
+from recurro.tasks.labels import (
+    CLASSES,
+    as_labels,
+    check_known,
+    class_weights,
+    classes_text,
+    read_classes,
+)
 from recurro.tasks.metrics import classification_figures
 from recurro.tasks.readers import Items
 from recurro.tasks.sequence import Data, SequenceEstimator
@@ -29,8 +36,6 @@ from recurro.tasks.vector_task import Answered, answers
 from recurro.train import RunFolder
 
 __all__ = ["SequenceClassifier"]
-
-CLASSES = "classes.json"
 
 
 class SequenceClassifier(ClassifierMixin, SequenceEstimator):
@@ -72,7 +77,7 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         (temperature).
     """
 
-    task: ClassVar[Literal["classify", "regress"]] = "classify"
+    task: ClassVar[str] = "classify"
 
     def __init__(
         self,
@@ -143,37 +148,12 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         return ids.astype(np.int64)
 
     def _targets(self, y: Any) -> np.ndarray:  # noqa: ANN401
-        labels = _labels(y)
-        try:
-            unknown = ~np.isin(labels, self.classes_)
-        except TypeError:  # words against numbers
-            unknown = np.ones(len(labels), bool)
-        if unknown.any():
-            item = int(np.argmax(unknown))
-            came = labels[item].item()
-            raise DataError(
-                f"SequenceClassifier: the class of item {item} must be one of the "
-                f"{len(self.classes_)} seen in training, got {came!r}. Train with it, "
-                "or leave the item out."
-            )
-        return np.searchsorted(self.classes_, labels).astype(np.int64)
+        return check_known(_labels(y), self.classes_, "SequenceClassifier", _ITEM)
 
     def _class_weights(self) -> list[float] | None:
         """What the loss of each class is multiplied by."""
-        given, counts = self.settings.model.class_weight, self._counts
-        if given is None:
-            return None
-        if given == "balanced":
-            return (counts.sum() / (len(counts) * counts)).tolist()
-        names = [str(name) for name in self.classes_.tolist()]
-        if set(given) != set(names) or min(given.values()) <= 0:
-            raise SettingError(
-                "SequenceNetwork",
-                "class_weight",
-                f"must give a number above 0 for each of the classes "
-                f"{', '.join(names[:20])}, got {given}. Name them all.",
-            )
-        return [given[name] for name in names]
+        given = self.settings.model.class_weight
+        return class_weights(given, self.classes_, self._counts, "SequenceNetwork")
 
     def _head(
         self, features: int, settings: SequenceNetwork
@@ -184,7 +164,7 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
 
     def _judge(self, network: VectorNetwork, data: Answered) -> dict[str, float]:
         log_probs = answers(network, data.sequences, _logits)
-        return classification_figures(log_probs, data.targets)
+        return classification_figures(log_probs, data.flat)
 
     def _finish(self, network: VectorNetwork, valid: Answered | None) -> None:
         """Fit the temperature that makes the held-out part likeliest, at least 1.
@@ -223,22 +203,10 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         return rows
 
     def _learnt(self) -> dict[str, str]:
-        names, counts = self.classes_.tolist(), self._counts.tolist()
-        tree = {"classes": names, "items": counts}
-        return {CLASSES: json.dumps(tree, ensure_ascii=False, indent=1)}
+        return {CLASSES: classes_text(self.classes_, self._counts)}
 
     def _read_learnt(self, run: RunFolder) -> None:
-        tree = run.read_json(CLASSES)
-        try:
-            assert isinstance(tree, dict)
-            self.classes_ = np.array(tree["classes"])
-            self._counts = np.array(tree["items"], np.int64)
-            assert len(self.classes_) == len(self._counts) > 1
-        except (AssertionError, KeyError, TypeError, ValueError):
-            raise RunError(
-                f"{run.path / CLASSES}: must give the classes and the items of each, "
-                "got something else. Put it back from a copy."
-            ) from None
+        self.classes_, self._counts, _ = read_classes(run)
 
     def predict_proba(self, X: Data) -> np.ndarray:
         """P(class) of each sequence ``(items, classes)``, in the order of ``classes_``.
@@ -273,17 +241,7 @@ def _labels(y: Any) -> np.ndarray:  # noqa: ANN401 (whatever came)
         raise DataError(
             "SequenceClassifier: y must give the class of each sequence, got None."
         )
-    given = list(y)
-    for item, label in enumerate(given):
-        strange = not isinstance(label, str | int | np.integer | np.bool_ | float)
-        if strange or label != label:
-            raise DataError(
-                f"SequenceClassifier: the class of item {item} must be a word or a "
-                f"number, got {label!r}. Mend it, or leave the item out."
-            )
-    if len({isinstance(label, str) for label in given}) > 1:
-        raise DataError(
-            "SequenceClassifier: classes must be all words or all numbers, got both. "
-            "Turn the numbers into words."
-        )
-    return np.array(given)
+    return as_labels(list(y), "SequenceClassifier", _ITEM)
+
+
+_ITEM = "item {}".format

@@ -11,13 +11,14 @@ __all__ = ["classification_figures", "regression_figures"]
 
 
 def classification_figures(
-    log_probs: np.ndarray, targets: np.ndarray
+    log_probs: np.ndarray, targets: np.ndarray, named: np.ndarray | None = None
 ) -> dict[str, float]:
     """How well classes are named.
 
     Args:
         log_probs: log P(class) up to a term per item ``(items, classes)``.
         targets: The true class ids ``(items,)``.
+        named: The class ids that are told, or ``None`` for the likeliest.
 
     Returns:
         The mean of -log P(true class) in nats; the share that is named right; the mean
@@ -34,11 +35,11 @@ def classification_figures(
     """
     _check(len(log_probs), len(targets))
     chances = log_softmax(log_probs, axis=1)
-    named = log_probs.argmax(1)
+    told = log_probs.argmax(1) if named is None else named
     return {
         "log_loss": float(-chances[np.arange(len(targets)), targets].mean()),
-        "accuracy": float((named == targets).mean()),
-        "macro_f1": _macro_f1(named, targets),
+        "accuracy": float((told == targets).mean()),
+        "macro_f1": _macro_f1(told, targets),
     }
 
 

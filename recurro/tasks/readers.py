@@ -12,13 +12,13 @@ from torch import nn
 from recurro.data import Scaler, Sequences, Tokenizer, encode_texts, join_series
 from recurro.data.sequences import clean_texts
 from recurro.errors import DataError, RunError
-from recurro.tasks.sequence_config import SequenceData
+from recurro.tasks.sequence_config import RecurrentNetwork, SequenceData
 from recurro.train import RunFolder
 
 __all__ = ["Items", "Reader", "as_items", "learn_reader", "load_reader"]
 
-Items: TypeAlias = list[str] | list[np.ndarray]
-"""Texts, or series ``(time, channels)``."""
+Items: TypeAlias = list[str] | list[list[str]] | list[np.ndarray]
+"""Texts, lists of words, or series ``(time, channels)``."""
 
 VOCABULARY = "vocabulary.json"
 SCALER = "scaler.json"
@@ -31,7 +31,7 @@ class Reader(Protocol):
         """The sequences of some items."""
         ...
 
-    def encoder(self, size: int | None, hidden_size: int) -> tuple[nn.Module, int]:
+    def encoder(self, model: RecurrentNetwork) -> tuple[nn.Module, int]:
         """A module that the recurrence reads the sequences through, and its width."""
         ...
 
@@ -102,9 +102,9 @@ class TextReader:
         lowered = (str(item).lower() if self.lower else item for item in items)
         return encode_texts(lowered, self.tokenizer)
 
-    def encoder(self, size: int | None, hidden_size: int) -> tuple[nn.Module, int]:
+    def encoder(self, model: RecurrentNetwork) -> tuple[nn.Module, int]:
         """An embedding, as wide as a layer if its size is not given."""
-        width = size or hidden_size
+        width = model.embedding_size or model.hidden_size
         return nn.Embedding(self.tokenizer.size, width), width
 
     def file(self) -> tuple[str, str]:
@@ -137,9 +137,9 @@ class SeriesReader:
             )
         return self.scaler(found)
 
-    def encoder(self, size: int | None, hidden_size: int) -> tuple[nn.Module, int]:
+    def encoder(self, model: RecurrentNetwork) -> tuple[nn.Module, int]:
         """A linear layer of that size, or nothing."""
-        width = self.scaler.width
+        width, size = self.scaler.width, model.embedding_size
         return (
             (nn.Identity(), width) if size is None else (nn.Linear(width, size), size)
         )

@@ -73,7 +73,7 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
         probability distribution, equations 1 to 3.
     """
 
-    task: ClassVar[Literal["classify", "regress"]] = "regress"
+    task: ClassVar[str] = "regress"
 
     def __init__(
         self,
@@ -169,7 +169,7 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
     def _figures(
         self, network: VectorNetwork, data: Answered, level: float
     ) -> dict[str, float]:
-        targets, deviate = data.targets.astype(np.float64), self._deviate(level)
+        targets, deviate = data.flat.astype(np.float64), self._deviate(level)
         found = answers(network, data.sequences, _mean_and_ends(deviate or 0.0))
         interval = None if deviate is None else (found[:, 1], found[:, 2])
         figures = regression_figures(found[:, 0], targets, interval)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from pydantic import Field, field_validator, model_validator
 
@@ -17,12 +17,22 @@ from recurro.train import Settings, TrainSettings
 __all__ = [
     "HEADS",
     "SECTIONS",
+    "Backend",
+    "ClassWeight",
     "HeadName",
+    "ItemData",
+    "RecurrentNetwork",
     "SequenceData",
     "SequenceNetwork",
     "SequenceSettings",
     "SequenceTraining",
+    "TaskSettings",
+    "named_classes",
+    "sections_of",
 ]
+
+Backend = Literal["auto", "reference", "vendor", "cpu", "scan"]
+"""What runs a recurrence."""
 
 HeadName = Literal["softmax", "ordinal", "normal", "plain", "log-normal", "poisson"]
 """Classes without and with order; numbers with and without spread, amounts, counts."""
@@ -34,27 +44,36 @@ HEADS: dict[str, tuple[HeadName, ...]] = {
 """The heads of each task, the usual one first."""
 
 
-class SequenceData(Settings):
+class ItemData(Settings):
     """What is read, and what of it is kept from training.
 
     Attributes:
         files: Training files; for the record.
+        held_out: Share of the training data, drawn by the seed, that choices are made
+            on where no other data are given for that, in [0, 1): each class in its
+            proportion, or each length where there is an answer for each step. With 0
+            no choice is made, and the last weights are kept.
+    """
+
+    files: tuple[str, ...] = ()
+    held_out: float = Field(default=0.1, ge=0, lt=1)
+
+
+class SequenceData(ItemData):
+    """How texts are read.
+
+    Attributes:
         tokens: The symbols of texts: ``char``, ``byte``, ``word`` or ``bpe:N``.
         lower: Turn texts into lower case.
         min_count: How often a symbol of a text must be seen to enter the vocabulary;
             ``None`` for twice in the case of words, and once otherwise.
         max_size: Symbols in the vocabulary at most, or ``None`` for no limit.
-        held_out: Share of the training data, drawn by the seed with each class in its
-            proportion, that choices are made on where no other data are given for
-            that, in [0, 1). With 0 no choice is made, and the last weights are kept.
     """
 
-    files: tuple[str, ...] = ()
     tokens: str = "word"
     lower: bool = False
     min_count: int | None = Field(default=None, ge=1)
     max_size: int | None = Field(default=None, ge=2)
-    held_out: float = Field(default=0.1, ge=0, lt=1)
 
     @model_validator(mode="after")
     def _agree(self) -> SequenceData:
@@ -71,8 +90,8 @@ class SequenceData(Settings):
         return self.min_count or (2 if self.tokens == "word" else 1)
 
 
-class SequenceNetwork(Settings):
-    """What the network is made of.
+class RecurrentNetwork(Settings):
+    """What a network is made of, whatever it tells.
 
     Attributes:
         cell: The class name of the cell and its hyperparameters.
@@ -82,13 +101,6 @@ class SequenceNetwork(Settings):
         embedding_size: Width of the embedding of a text (``None``: ``hidden_size``), or
             of a linear layer before the recurrence of a series (``None``: no such
             layer).
-        pooling: What makes a vector of the steps: ``last``, ``max``, ``mean``,
-            ``attention``, or several, joined.
-        head: What is made of the vector: ``softmax`` or ``ordinal`` for classes;
-            ``normal``, ``plain``, ``log-normal`` or ``poisson`` for numbers.
-        class_weight: What the loss of each class is multiplied by: ``None`` for 1,
-            ``balanced`` for items / (classes * items of the class), or a number by
-            class.
         dropout: Probability of dropping a unit of the embedding, between layers and
             before the head.
         recurrent_dropout: Probability of dropping a unit of the state where it is read.
@@ -105,14 +117,11 @@ class SequenceNetwork(Settings):
     num_layers: int = Field(default=1, ge=1)
     bidirectional: bool = True
     embedding_size: int | None = Field(default=None, ge=1)
-    pooling: tuple[Pool, ...] = ("max", "mean")
-    head: HeadName = "softmax"
-    class_weight: Literal["balanced"] | dict[str, float] | None = None
     dropout: float = Field(default=0.0, ge=0, lt=1)
     recurrent_dropout: float = Field(default=0.0, ge=0, lt=1)
     zoneout: float = Field(default=0.0, ge=0, lt=1)
     weight_drop: float = Field(default=0.0, ge=0, lt=1)
-    backend: Literal["auto", "reference", "vendor", "cpu", "scan"] = "auto"
+    backend: Backend = "auto"
 
     @field_validator("cell", mode="before")
     @classmethod
@@ -122,19 +131,42 @@ class SequenceNetwork(Settings):
             return {"name": "LSTM", **value}
         return {"name": value} if isinstance(value, str) else value
 
+
+ClassWeight: TypeAlias = Literal["balanced"] | dict[str, float] | None
+"""What the loss of each class is multiplied by."""
+
+
+def named_classes(value: object) -> object:
+    """Weights of classes, those that are numbers named as they are written."""
+    if isinstance(value, Mapping):
+        return {str(name): weight for name, weight in value.items()}
+    return value
+
+
+class SequenceNetwork(RecurrentNetwork):
+    """What tells one thing of each sequence.
+
+    Attributes:
+        pooling: What makes a vector of the steps: ``last``, ``max``, ``mean``,
+            ``attention``, or several, joined.
+        head: What is made of the vector: ``softmax`` or ``ordinal`` for classes;
+            ``normal``, ``plain``, ``log-normal`` or ``poisson`` for numbers.
+        class_weight: What the loss of each class is multiplied by: ``None`` for 1,
+            ``balanced`` for items / (classes * items of the class), or a number by
+            class.
+    """
+
+    pooling: tuple[Pool, ...] = ("max", "mean")
+    head: HeadName = "softmax"
+    class_weight: ClassWeight = None
+
     @field_validator("pooling", mode="before")
     @classmethod
     def _one_or_several(cls, value: object) -> object:
         """Take ``max`` for ``[max]``, and ``max,mean`` for both."""
         return value.split(",") if isinstance(value, str) else value
 
-    @field_validator("class_weight", mode="before")
-    @classmethod
-    def _words_for_classes(cls, value: object) -> object:
-        """Classes that are numbers are named as they are written."""
-        if isinstance(value, Mapping):
-            return {str(name): weight for name, weight in value.items()}
-        return value
+    _words_for_classes = field_validator("class_weight", mode="before")(named_classes)
 
 
 class SequenceTraining(TrainSettings):
@@ -169,15 +201,56 @@ _CHUNKED = ("k1", "k2", "scale_by_length")
 """What only concerns a sequence that is cut into chunks."""
 
 
-class SequenceSettings(Settings):
-    """All settings of a run that reads sequences and tells one thing of each.
+class TaskSettings(Settings):
+    """All settings of a run that reads sequences; of each task there is a kind.
 
     Attributes:
         recurro: The version that wrote them.
-        task: ``classify`` or ``regress``.
+        task: The name of the task.
         data: What is read.
         model: What the network is made of.
         train: How it is trained.
+    """
+
+    recurro: str = recurro.__version__
+    task: str
+    data: ItemData
+    model: RecurrentNetwork
+    train: SequenceTraining = SequenceTraining.model_validate({})
+
+    def tree(self) -> Tree:
+        """Plain values that give equal settings: ``SequenceSettings(**tree)``."""
+        return self.model_dump(mode="json", exclude={"train": {*_CHUNKED}})
+
+    def arguments(self, cell: Cell | None = None) -> Tree:
+        """Values by name; the arguments of the task's class are among them.
+
+        Args:
+            cell: The cell object, where it is none of ``recurro.cells``.
+
+        Raises:
+            ConfigError: If the cell is unknown, or not the one that is passed.
+        """
+        return {
+            **self.data.model_dump(exclude={"files"}),
+            **self.model.model_dump(exclude={"cell"}),
+            **self.train.model_dump(exclude={*_CHUNKED}),
+            "cell": build_cell(self.model.cell, cell),
+        }
+
+
+def sections_of(kind: type[TaskSettings]) -> dict[str, type[Settings]]:
+    """The sections of ``config.yaml`` of a kind of settings, by name."""
+    kinds = {name: field.annotation for name, field in kind.model_fields.items()}
+    return {
+        name: section
+        for name, section in kinds.items()
+        if isinstance(section, type) and issubclass(section, Settings)
+    }
+
+
+class SequenceSettings(TaskSettings):
+    """All settings of a run that reads sequences and tells one thing of each.
 
     Example:
         >>> settings = SequenceSettings(task="classify", model={"pooling": "last"})
@@ -185,11 +258,9 @@ class SequenceSettings(Settings):
         (('last',), 32)
     """
 
-    recurro: str = recurro.__version__
-    task: Literal["classify", "regress"]
-    data: SequenceData = SequenceData.model_validate({})
-    model: SequenceNetwork = SequenceNetwork.model_validate({})
-    train: SequenceTraining = SequenceTraining.model_validate({})
+    task: Literal["classify", "regress"]  # pyright: ignore[reportIncompatibleVariableOverride] (frozen)
+    data: SequenceData = SequenceData.model_validate({})  # pyright: ignore[reportIncompatibleVariableOverride] (frozen)
+    model: SequenceNetwork = SequenceNetwork.model_validate({})  # pyright: ignore[reportIncompatibleVariableOverride] (frozen)
 
     @model_validator(mode="after")
     def _agree(self) -> SequenceSettings:
@@ -211,33 +282,6 @@ class SequenceSettings(Settings):
             )
         return self
 
-    def tree(self) -> Tree:
-        """Plain values that give equal settings: ``SequenceSettings(**tree)``."""
-        return self.model_dump(mode="json", exclude={"train": {*_CHUNKED}})
 
-    def arguments(self, cell: Cell | None = None) -> Tree:
-        """The arguments of the task's class.
-
-        Args:
-            cell: The cell object, where it is none of ``recurro.cells``.
-
-        Raises:
-            ConfigError: If the cell is unknown, or not the one that is passed.
-        """
-        values = {
-            **self.data.model_dump(exclude={"files"}),
-            **self.model.model_dump(exclude={"cell"}),
-            **self.train.model_dump(exclude={*_CHUNKED}),
-            "cell": build_cell(self.model.cell, cell),
-        }
-        if self.task == "regress":
-            del values["class_weight"]
-        return values
-
-
-SECTIONS: dict[str, type[Settings]] = {
-    "data": SequenceData,
-    "model": SequenceNetwork,
-    "train": SequenceTraining,
-}
+SECTIONS = sections_of(SequenceSettings)
 """The sections of ``config.yaml`` by name."""

@@ -1,18 +1,21 @@
-"""Run folders of tasks that tell one thing of each sequence."""
+"""Run folders of tasks that tell something of sequences or of their steps."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
 from recurro.data import Sequences
+from recurro.data.sequences import Targets
 from recurro.errors import RunError
 from recurro.tasks.readers import Items, Reader
 from recurro.tasks.runs import begin_folder, open_run, state_folder
-from recurro.tasks.sequence_config import SequenceSettings
+from recurro.tasks.sequence_config import TaskSettings
 from recurro.train import RunFolder
 
 __all__ = ["Examples", "begin_sequence_run", "read_examples", "read_sequence_run"]
@@ -25,16 +28,16 @@ class Examples:
     """What a model learns from and what it chooses on.
 
     Attributes:
-        items: Texts or series, those held out last.
-        targets: Class ids, int64, or numbers, float32 ``(items,)``.
+        items: Texts, lists of words or series, those held out last.
+        targets: Class ids, int64, or numbers, float32, of each or of its steps.
         held_out: How many are held out.
     """
 
     items: Items
-    targets: np.ndarray
+    targets: Targets
     held_out: int
 
-    def parts(self) -> tuple[tuple[Items, np.ndarray], tuple[Items, np.ndarray]]:
+    def parts(self) -> tuple[tuple[Items, Targets], tuple[Items, Targets]]:
         """Items and targets to train on, and those held out."""
         at = len(self.items) - self.held_out
         return (
@@ -44,18 +47,34 @@ class Examples:
 
     def write(self, folder: Path) -> None:
         """Write them to a folder, free of pickle."""
-        texts = [item for item in self.items if isinstance(item, str)]
-        arrays = [np.frombuffer(text.encode(), np.uint8) for text in texts] or [
-            np.asarray(item) for item in self.items
-        ]
+        values = Sequences.of([_as_array(item) for item in self.items])
+        told, starts = self.targets, np.zeros(0, np.int64)
+        if isinstance(told, Sequences):
+            told, starts = told.values, told.starts
         with (folder / EXAMPLES).open("wb") as file:
             np.savez(
                 file,
-                values=np.concatenate(arrays),
-                lengths=np.array([len(array) for array in arrays]),
-                targets=self.targets,
+                kind=np.array(_kind(self.items[0])),
+                values=values.values,
+                starts=values.starts,
+                targets=told,
+                target_starts=starts,
                 held_out=np.array(self.held_out),
             )
+
+
+def _kind(item: object) -> str:
+    """The kind of an item: a text, words, or a series."""
+    if isinstance(item, str):
+        return "text"
+    return "words" if isinstance(item, list) else "series"
+
+
+def _as_array(item: str | list[str] | np.ndarray) -> np.ndarray:
+    if isinstance(item, np.ndarray):
+        return item
+    text = item if isinstance(item, str) else json.dumps(item, ensure_ascii=False)
+    return np.frombuffer(text.encode(), np.uint8)
 
 
 def read_examples(run: RunFolder) -> Examples:
@@ -67,24 +86,27 @@ def read_examples(run: RunFolder) -> Examples:
     path = state_folder(run) / EXAMPLES
     try:
         with np.load(path, allow_pickle=False) as saved:
-            starts = np.concatenate([[0], np.cumsum(saved["lengths"])])
-            joined = Sequences(saved["values"], starts)
-            targets, held_out = saved["targets"], int(saved["held_out"])
+            kind, held_out = str(saved["kind"]), int(saved["held_out"])
+            joined = Sequences(saved["values"], saved["starts"])
+            told, starts = saved["targets"], saved["target_starts"]
+            targets = Sequences(told, starts) if len(starts) else told
     except (OSError, ValueError, KeyError, EOFError):
         raise RunError(
             f"{path}: must hold what the run learns from to be resumed, got nothing "
             "that can be read. Train anew in another folder, or with --overwrite."
         ) from None
     rows = [joined[row] for row in range(len(joined))]
-    if joined.values.dtype == np.uint8:
-        return Examples([row.tobytes().decode() for row in rows], targets, held_out)
-    return Examples(rows, targets, held_out)
+    if kind == "series":
+        return Examples(rows, targets, held_out)
+    texts = [row.tobytes().decode() for row in rows]
+    items: Items = texts if kind == "text" else [json.loads(text) for text in texts]
+    return Examples(items, targets, held_out)
 
 
 def begin_sequence_run(
     out: Path,
     draft: Path,
-    settings: SequenceSettings,
+    settings: TaskSettings,
     reader: Reader,
     sealed: Mapping[str, str],
     *,
@@ -108,18 +130,22 @@ def begin_sequence_run(
     return begin_folder(out, draft, settings.tree(), files, overwrite=overwrite)
 
 
+SettingsKind = TypeVar("SettingsKind", bound=TaskSettings)
+
+
 def read_sequence_run(
-    path: Path | str, task: str
-) -> tuple[RunFolder, SequenceSettings]:
+    path: Path | str, task: str, kind: type[SettingsKind]
+) -> tuple[RunFolder, SettingsKind]:
     """Open a run folder and read its settings.
 
     Args:
         path: The folder.
         task: The task that it must be of.
+        kind: The kind of its settings.
 
     Raises:
         RunError: If it is no run, incomplete, changed, from a newer version or of
             another task.
     """
     run, tree = open_run(path, task)
-    return run, SequenceSettings(**tree)
+    return run, kind(**tree)

@@ -1,9 +1,10 @@
-"""One answer per sequence, as the training loop sees it."""
+"""What is told of sequences, or of their steps, as the training loop sees it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -12,12 +13,14 @@ from torch.distributions import Distribution
 
 from recurro.data import Sequences, sequence_batches
 from recurro.data.batching import line_groups
-from recurro.nn import VectorNetwork, deviates
+from recurro.data.sequences import Targets, flat
+from recurro.nn import SequenceNetwork, StepNetwork, VectorNetwork, deviates
 from recurro.tasks.sequence_config import SequenceTraining
 from recurro.types import Batch, Shard
 
 __all__ = [
     "Answered",
+    "Network",
     "VectorTask",
     "answers",
     "deviates_of",
@@ -28,7 +31,10 @@ __all__ = [
 _ROWS = 256
 """Sequences side by side, when they are read for their answers."""
 
-Judge = Callable[[VectorNetwork, "Answered"], dict[str, float]]
+Network: TypeAlias = SequenceNetwork[Any]
+"""A network of one answer per sequence, or of one per step."""
+
+Judge = Callable[[Network, "Answered"], dict[str, float]]
 """What scores a network on sequences whose answers are known; lower is better for the
 first figure."""
 
@@ -39,11 +45,16 @@ class Answered:
 
     Attributes:
         sequences: The sequences.
-        targets: Class ids, int64, or numbers, float32 ``(sequences,)``.
+        targets: Class ids, int64, or numbers, float32, of each or of its steps.
     """
 
     sequences: Sequences
-    targets: np.ndarray
+    targets: Targets
+
+    @property
+    def flat(self) -> np.ndarray:
+        """All targets one after the other."""
+        return flat(self.targets)
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +72,7 @@ class _Pass:
 
 
 class VectorTask:
-    """Learn one answer per sequence; a ``Task``.
+    """Learn what is to be told of sequences, or of their steps; a ``Task``.
 
     Args:
         network: What learns.
@@ -73,7 +84,7 @@ class VectorTask:
 
     def __init__(
         self,
-        network: VectorNetwork,
+        network: Network,
         train: Answered,
         valid: Answered | None,
         settings: SequenceTraining,
@@ -98,17 +109,19 @@ class VectorTask:
 
     def validate(self, network: torch.nn.Module) -> dict[str, float]:
         """The figures of the part held out; every process finds the same."""
-        assert isinstance(network, VectorNetwork)
+        assert isinstance(network, SequenceNetwork)
         return {} if self.valid is None else self.judge(network, self.valid)
 
 
 @torch.no_grad()
 def answers(
-    network: VectorNetwork,
+    network: Network,
     sequences: Sequences,
     tell: Callable[[Distribution], Tensor],
 ) -> np.ndarray:
-    """What a network tells of each sequence ``(sequences, ...)``, float64.
+    """What a network tells of each sequence ``(sequences, ...)``, or of each step.
+
+    Steps come one sequence after the other ``(steps, ...)``; all is float64.
 
     Args:
         network: A network in evaluation mode.
@@ -123,14 +136,16 @@ def answers(
         batch = sequences.batch(rows, nothing).to(device)
         found.append(tell(network.distribution(batch)).double().cpu().numpy())
         order.append(rows)
-    values = np.concatenate(found)
-    back = np.empty(len(values), np.int64)
-    back[np.concatenate(order)] = np.arange(len(values))
-    return values[back]
+    rows, values = np.concatenate(order), np.concatenate(found)
+    back = np.argsort(rows)
+    if not isinstance(network, StepNetwork):
+        return values[back]
+    starts = np.concatenate([[0], sequences.lengths[rows].cumsum()])
+    return Sequences(values, starts)[back].values
 
 
 @torch.no_grad()
-def mean_loss(network: VectorNetwork, data: Answered) -> float:
+def mean_loss(network: Network, data: Answered) -> float:
     """The mean of -log p(target) in nats.
 
     Args:
@@ -141,7 +156,7 @@ def mean_loss(network: VectorNetwork, data: Answered) -> float:
     loss = torch.zeros((), dtype=torch.float64)
     for batch in sequence_batches(data.sequences, data.targets, _ROWS):
         loss += network(batch.to(device))[0].double().cpu()
-    return float(loss) / len(data.targets)
+    return float(loss) / len(data.flat)
 
 
 @torch.no_grad()
@@ -161,18 +176,19 @@ def deviates_of(network: VectorNetwork, data: Answered) -> np.ndarray:
 
 
 def held_out_rows(
-    targets: np.ndarray, share: float, seed: int, *, classes: bool
+    targets: Targets, share: float, seed: int, *, classes: bool
 ) -> np.ndarray:
     """Draw the items that choices are made on.
 
     They are spread evenly over the targets in their order, so that each class has its
-    proportion; the last item of a class is never taken.
+    proportion; the last item of a class is never taken. Where each step has a target,
+    they are spread over the lengths.
 
     Args:
-        targets: Class ids or numbers ``(items,)``.
+        targets: Class ids or numbers ``(items,)``, or those of the steps.
         share: How much is wanted, in [0, 1); at least one item if above 0.
         seed: Of what is random.
-        classes: Whether the targets are classes.
+        classes: Whether the targets are classes of items.
 
     Returns:
         Item numbers, sorted.
@@ -183,6 +199,8 @@ def held_out_rows(
     """
     if share == 0:
         return np.zeros(0, np.int64)
+    if isinstance(targets, Sequences):
+        targets = targets.lengths
     order = np.random.default_rng(seed).permutation(len(targets))
     order = order[np.argsort(targets[order], kind="stable")]
     count = max(1, round(share * len(targets)))

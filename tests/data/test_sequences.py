@@ -31,10 +31,10 @@ def test_items_come_back() -> None:
     joined = join_series(items)
     for row, item in enumerate(items):
         np.testing.assert_array_equal(joined[row], item)
-    picked = joined.select(np.array([2, 0]))
+    picked = joined[np.array([2, 0])]
     np.testing.assert_array_equal(picked[0], items[2])
     assert picked.lengths.tolist() == [5, 3]
-    assert len(joined.select(np.array([], np.int64))) == 0
+    assert len(joined[np.array([], np.int64)]) == 0
 
 
 @given(st.lists(st.integers(1, 9), min_size=1, max_size=40), st.integers(1, 8))
