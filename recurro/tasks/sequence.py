@@ -2,43 +2,34 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, ClassVar, Self, TypeAlias
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator
-from sklearn.exceptions import NotFittedError
 from torch import nn
 
-from recurro.cells import Cell
 from recurro.data import Sequences
 from recurro.data.sequences import Targets, flat
 from recurro.errors import DataError
 from recurro.nn import Head, Pooling, Recurrent, VectorNetwork
 from recurro.nn.sequence import Teller
-from recurro.tasks.comparison import Comparison, read_comparison
-from recurro.tasks.config import cell_tree
-from recurro.tasks.network import load_weights
+from recurro.tasks.comparison import Comparison
+from recurro.tasks.estimator import NetworkEstimator
 from recurro.tasks.readers import Items, Reader, as_items, learn_reader, load_reader
-from recurro.tasks.runs import draft_folder
 from recurro.tasks.sequence_config import (
     SequenceData,
     SequenceNetwork,
     SequenceSettings,
     TaskSettings,
-    sections_of,
 )
 from recurro.tasks.sequence_runs import (
     Examples,
-    begin_sequence_run,
     read_examples,
-    read_sequence_run,
 )
 from recurro.tasks.vector_task import Answered, Network, VectorTask, held_out_rows
-from recurro.train import Progress, RunFolder, check_device, train
+from recurro.train import Progress, RunFolder
 
 __all__ = ["Data", "SequenceEstimator"]
 
@@ -47,7 +38,7 @@ Data: TypeAlias = Sequence[Any] | np.ndarray
 ``(items, time, channels)``."""
 
 
-class SequenceEstimator(BaseEstimator, ABC):
+class SequenceEstimator(NetworkEstimator):
     """A model of one answer per sequence, or per step; see the classes made from it.
 
     A task says what its targets are, which head tells them, what scores it, and what
@@ -55,12 +46,7 @@ class SequenceEstimator(BaseEstimator, ABC):
     per sequence, a text or a series of numbers.
     """
 
-    task: ClassVar[str]
     kind: ClassVar[type[TaskSettings]] = SequenceSettings
-
-    cell: Cell
-    out: str | Path | None
-    overwrite: bool
 
     # What a task says.
 
@@ -115,31 +101,7 @@ class SequenceEstimator(BaseEstimator, ABC):
     def _finish(self, network: Any, valid: Answered | None) -> None:  # noqa: ANN401
         """Settle what is chosen after training, if anything."""
 
-    def _learnt(self) -> dict[str, str]:
-        """Files of what was learnt of the targets, by name."""
-        return {}
-
-    def _read_learnt(self, run: RunFolder) -> None:
-        """Read them back."""
-
     # What is the same for all.
-
-    @property
-    def settings(self) -> Any:  # noqa: ANN401 (of the task's kind)
-        """The arguments in their sections, checked: settings of the task's kind.
-
-        Raises:
-            ConfigError: If one is wrong.
-        """
-        values = self.get_params(deep=False)
-        values["cell"] = cell_tree(values["cell"])
-        sections: dict[str, Any] = {
-            name: kind(
-                **{key: values[key] for key in kind.model_fields if key in values}
-            )
-            for name, kind in sections_of(self.kind).items()
-        }
-        return self.kind(task=self.task, **sections)
 
     def fit(
         self,
@@ -164,22 +126,11 @@ class SequenceEstimator(BaseEstimator, ABC):
             RunError: If ``out`` holds another run or cannot be written.
             DivergenceError: If training explodes and does not come back.
         """
-        settings, out = self.settings, None if self.out is None else Path(self.out)
-        check_device(settings.train)
+        settings = self.settings
         examples = self._examples(settings, X, y, valid)
         (items, _), _ = examples.parts()
         reader = self._learn_reader(items, settings)
-        self.run_ = None
-        with draft_folder(out, overwrite=self.overwrite) as draft:
-            network = self._network(settings, reader)
-            network.head.start(torch.as_tensor(flat(examples.parts()[0][1])))
-            if out is not None and draft is not None:
-                examples.write(draft)
-                self.run_ = begin_sequence_run(
-                    *(out, draft, settings, reader, self._learnt()),
-                    overwrite=self.overwrite,
-                )
-        return self._train(network, reader, settings, examples, progress)
+        return self._fit(settings, reader, examples, progress)
 
     def _examples(
         self,
@@ -228,49 +179,36 @@ class SequenceEstimator(BaseEstimator, ABC):
                     "the item out."
                 )
 
-    def _network(self, settings: TaskSettings, reader: Reader) -> Network:
-        """A network with random weights, the same for the same seed."""
-        model = settings.model
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(settings.train.seed)
-            encoder, width = reader.encoder(model)
-            recurrent = Recurrent(
-                *(self.cell, width, model.hidden_size, model.num_layers),
-                bidirectional=model.bidirectional,
-                variational_dropout=model.dropout,
-                recurrent_dropout=model.recurrent_dropout,
-                zoneout=model.zoneout,
-                weight_drop=model.weight_drop,
-                backend=model.backend,
-            )
-            return self._joined(encoder, recurrent, settings)
+    def _assemble(self, settings: TaskSettings, reader: Reader) -> Network:
+        encoder, width = reader.encoder(settings.model)
+        return self._joined(encoder, self._recurrent(width, settings), settings)
 
-    def _train(
+    def _start(self, network: Any, reader: Reader, material: Examples) -> None:  # noqa: ANN401
+        network.head.start(torch.as_tensor(flat(material.parts()[0][1])))
+
+    def _task(
         self,
         network: Network,
         reader: Reader,
         settings: TaskSettings,
-        examples: Examples,
-        progress: Progress | None,
-        resume: bool = False,
-    ) -> Self:
-        parts = examples.parts()
-        learnt = Answered(reader(parts[0][0]), parts[0][1])
-        chosen = Answered(reader(parts[1][0]), parts[1][1]) if parts[1][0] else None
-        task = VectorTask(network, learnt, chosen, settings.train, self._judge)
-        self.history_ = train(
-            task, settings.train, self.run_, resume=resume, progress=progress
+        material: Examples,
+    ) -> VectorTask:
+        learnt, chosen = (
+            Answered(reader(items), targets) if items else None
+            for items, targets in material.parts()
         )
-        self.network_, self.reader_ = network, reader
-        self._finish(network, chosen)
-        self.baselines_: Comparison = []
-        if chosen is not None:
-            ours = {"name": "network", **self._judge(network, chosen)}
-            self.baselines_ = [*self._baselines(*parts), ours]
-        if self.run_ is not None:
-            self.run_.write_weights(network.state_dict())
-            self.run_.write_json("baselines.json", self.baselines_)
-        return self
+        assert learnt is not None
+        return VectorTask(network, learnt, chosen, settings.train, self._judge)
+
+    def _compare(self, task: VectorTask, material: Examples) -> Comparison:
+        self._finish(task.network, task.valid)
+        if task.valid is None:
+            return []
+        ours = {"name": "network", **self._judge(task.network, task.valid)}
+        return [*self._baselines(*material.parts()), ours]
+
+    def _load_material(self, run: RunFolder) -> Examples:
+        return read_examples(run)
 
     def evaluate(self, X: Data, y: Any) -> dict[str, float]:  # noqa: ANN401
         """The figures of the task on sequences whose targets are known.
@@ -290,95 +228,6 @@ class SequenceEstimator(BaseEstimator, ABC):
     def _read(self, X: Data) -> Sequences:
         self._fitted()
         return self.reader_(self._items(X))
-
-    def _fitted(self) -> Any:  # noqa: ANN401 (the network of the task)
-        if not hasattr(self, "network_"):
-            raise NotFittedError(
-                f"{type(self).__name__}: must be fitted first. Call fit or load."
-            )
-        return self.network_
-
-    @classmethod
-    def of(
-        cls,
-        settings: TaskSettings,
-        *,
-        cell: Cell | None = None,
-        out: Path | None = None,
-        overwrite: bool = False,
-    ) -> Self:
-        """A model that is not fitted yet, by its settings.
-
-        Args:
-            settings: Settings of the task's kind.
-            cell: The cell object, where it is none of ``recurro.cells``.
-            out: The run folder.
-            overwrite: Whether it may replace a run.
-
-        Raises:
-            ConfigError: If the cell is unknown, or not the one that is passed.
-        """
-        values = {**settings.arguments(cell), "out": out, "overwrite": overwrite}
-        return cls(**{key: values[key] for key in cls._get_param_names()})
-
-    # A run on disk.
-
-    @classmethod
-    def load(cls, run: Path | str, *, cell: Cell | None = None) -> Self:
-        """Read a trained model from its run folder.
-
-        Args:
-            run: The folder.
-            cell: The cell it was trained with, if that is one of your own: no class is
-                found by name outside ``recurro.cells``.
-
-        Raises:
-            RunError: If it is no run, was stopped before its first weights, was changed
-                or comes from a newer version.
-            ConfigError: If the cell is unknown, or not the one passed.
-        """
-        model, folder, settings = cls._open(run, cell)
-        reader = model._load_reader(folder, settings)
-        network = model._network(settings, reader)
-        load_weights(network, folder)
-        model.network_, model.reader_ = network.eval(), reader
-        model.baselines_ = read_comparison(folder)
-        return model
-
-    @classmethod
-    def resume(
-        cls,
-        run: Path | str,
-        *,
-        cell: Cell | None = None,
-        progress: Progress | None = None,
-    ) -> Self:
-        """Go on with a run that was stopped, as if it had never been.
-
-        Args:
-            run: The folder.
-            cell: The cell it is trained with, if that is one of your own.
-            progress: Shown how training goes.
-
-        Raises:
-            RunError: If it is no run, lacks what it learns from, or was changed.
-        """
-        model, folder, settings = cls._open(run, cell)
-        examples, reader = read_examples(folder), model._load_reader(folder, settings)
-        network = model._network(settings, reader)
-        network.head.start(torch.as_tensor(flat(examples.parts()[0][1])))
-        begun = folder.trained  # if not, it was stopped before its first step
-        return model._train(network, reader, settings, examples, progress, begun)
-
-    @classmethod
-    def _open(
-        cls, path: Path | str, cell: Cell | None
-    ) -> tuple[Self, RunFolder, TaskSettings]:
-        run, settings = read_sequence_run(path, cls.task, cls.kind)
-        model = cls.of(settings, cell=cell, out=run.path)
-        model.run_ = run
-        model._read_learnt(run)
-        return model, run, settings
 
 
 def _both(first: Targets, second: Targets) -> Targets:
