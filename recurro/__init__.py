@@ -42,6 +42,7 @@ if TYPE_CHECKING:  # the same names, for type checkers and editors
     from recurro.report import baseline_table as baseline_table
     from recurro.tasks import ClassLanguageModel as ClassLanguageModel
     from recurro.tasks import LanguageModel as LanguageModel
+    from recurro.tasks import MusicModel as MusicModel
     from recurro.tasks import NGramLanguageModel as NGramLanguageModel
     from recurro.tasks import SequenceClassifier as SequenceClassifier
     from recurro.tasks import SequenceRegressor as SequenceRegressor
@@ -69,6 +70,7 @@ _HOME = {
     "MinGRU": "recurro.cells",
     "MinLSTM": "recurro.cells",
     "MinimalGatedUnit": "recurro.cells",
+    "MusicModel": "recurro.tasks",
     "NGramLanguageModel": "recurro.tasks",
     "NGramModel": "recurro.baselines",
     "PeepholeLSTM": "recurro.cells",

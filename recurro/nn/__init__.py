@@ -6,6 +6,7 @@ from recurro.nn.crf import CRF
 from recurro.nn.dropout import VariationalDropout, variational_dropout
 from recurro.nn.forecast import ForecastNetwork
 from recurro.nn.heads import (
+    BernoulliHead,
     CategoricalHead,
     Head,
     LogNormalHead,
@@ -31,6 +32,7 @@ __all__ = [
     "GRU",
     "LSTM",
     "RNN",
+    "BernoulliHead",
     "CategoricalHead",
     "ChainHead",
     "EachStep",

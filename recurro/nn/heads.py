@@ -16,8 +16,10 @@ import torch
 from scipy import stats
 from torch import Tensor, nn
 from torch.distributions import (
+    Bernoulli,
     Categorical,
     Distribution,
+    Independent,
     LogNormal,
     Normal,
     Poisson,
@@ -31,6 +33,7 @@ from recurro.nn.sequence import Teller
 from recurro.types import Float
 
 __all__ = [
+    "BernoulliHead",
     "CategoricalHead",
     "Head",
     "LogNormalHead",
@@ -100,6 +103,43 @@ class CategoricalHead(Head):
         """P(class) of each row."""
         logits = self.linear(features).float() / self.temperature
         return Categorical(logits=logits, validate_args=False)
+
+
+class BernoulliHead(Head):
+    """Several things that each are there or not, such as the keys of a frame of music.
+
+    P(y | x) = prod_k p_k^y_k (1 - p_k)^(1 - y_k), with p = sigmoid(W x + b) and b begun
+    at the log odds of each in training.
+
+    Args:
+        features: Width of x.
+        outputs: How many things there are.
+
+    Example:
+        >>> head = BernoulliHead(4, 88)
+        >>> head.losses(torch.zeros(2, 4), torch.zeros(2, 88)).shape
+        torch.Size([2])
+
+    References:
+        Boulanger-Lewandowski, Bengio and Vincent (2012), arXiv 1206.6392, section 2.
+    """
+
+    def __init__(self, features: int, outputs: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(features, outputs)
+
+    def forward(self, features: Float[Tensor, "batch features"]) -> Independent:
+        """The chances of each row."""
+        logits = self.linear(features).float()
+        return Independent(
+            Bernoulli(logits=logits, validate_args=False), 1, validate_args=False
+        )
+
+    @torch.no_grad()
+    def start(self, targets: Float[Tensor, "items outputs"]) -> None:
+        """Begin at how often each is there; half an item is added to both sides."""
+        present = targets.sum(0) + 0.5
+        self.linear.bias.copy_((present / (len(targets) + 1 - present)).log())
 
 
 class OrdinalHead(Head):

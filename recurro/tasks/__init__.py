@@ -6,6 +6,7 @@ from recurro.tasks.by_class import ClassLanguageModel
 from recurro.tasks.classifier import SequenceClassifier
 from recurro.tasks.config import LanguageSettings
 from recurro.tasks.language_model import LanguageModel
+from recurro.tasks.music import MusicModel
 from recurro.tasks.ngram import NGramLanguageModel
 from recurro.tasks.regressor import SequenceRegressor
 
@@ -13,6 +14,7 @@ __all__ = [
     "ClassLanguageModel",
     "LanguageModel",
     "LanguageSettings",
+    "MusicModel",
     "NGramLanguageModel",
     "SequenceClassifier",
     "SequenceRegressor",

@@ -27,7 +27,7 @@ __all__ = [
     "task_of",
 ]
 
-TASKS = ("lm", "by-class", "ngram", "classify", "regress", "tag", "label")
+TASKS = ("lm", "by-class", "ngram", "classify", "regress", "tag", "label", "music")
 VOCABULARY = "vocabulary.json"
 CLASSES = "classes.json"
 
