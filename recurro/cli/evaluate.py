@@ -37,28 +37,24 @@ def evaluate(
     """
     use_threads(threads)
     from recurro.cli.language import open_run
-    from recurro.cli.sequences import KINDS, check_interval, figures_of
-    from recurro.cli.show import print_figures, print_json
+    from recurro.cli.sequences import TASKS, check_interval, figures_of
     from recurro.data import read_classes
-    from recurro.tasks import (
-        ClassLanguageModel,
-        SequenceClassifier,
-        SequenceRegressor,
-    )
+    from recurro.tasks import ClassLanguageModel
     from recurro.tasks.corpora import text_filter
     from recurro.tasks.runs import task_of
 
     task = task_of(run)
-    if task in ("by-class", *KINDS) and len(files) > 1:
-        raise ArgumentError(
-            f"evaluate: a run by class, a classifier and a regressor are scored on one "
-            f"folder or file, got {len(files)}. Name one."
-        )
     check_interval("evaluate", interval, task)
-    model = KINDS[task].load(run) if task in KINDS else open_run(run)
-    if isinstance(model, SequenceClassifier | SequenceRegressor):
-        figures = figures_of(model, files[0], interval)
-    elif not isinstance(model, ClassLanguageModel):
+    if task in TASKS:
+        _show(figures_of(TASKS[task].model.load(run), files, interval), json=json)
+        return
+    if task == "by-class" and len(files) > 1:
+        raise ArgumentError(
+            f"evaluate: a run by class is scored on one folder or file, got "
+            f"{len(files)}. Name one."
+        )
+    model = open_run(run)
+    if not isinstance(model, ClassLanguageModel):
         figures = model.evaluate(files)
     else:
         data = model.settings.data
@@ -67,6 +63,12 @@ def evaluate(
         )
         labels = [found.classes[label] for label in found.labels]
         figures = model.evaluate(found.items, labels)
+    _show(figures, json=json)
+
+
+def _show(figures: dict[str, float], *, json: bool) -> None:
+    from recurro.cli.show import print_figures, print_json
+
     if json:
         print_json(figures)
     else:

@@ -33,15 +33,15 @@ def predict(
     """
     use_threads(threads)
     from recurro.cli.language import open_run
-    from recurro.cli.sequences import KINDS, answers_of, check_interval
+    from recurro.cli.sequences import TASKS, answers_of, check_interval
     from recurro.tasks import ClassLanguageModel
     from recurro.tasks.corpora import lines_of
     from recurro.tasks.runs import task_of
 
     task = task_of(run)
     check_interval("predict", interval, task)
-    if task in KINDS:
-        _show(answers_of(KINDS[task].load(run), file, interval), json=json)
+    if task in TASKS:
+        _show(answers_of(TASKS[task].model.load(run), file, interval), json=json)
         return
     model = open_run(run)
     lines = lines_of(file, model.settings.data)

@@ -18,18 +18,19 @@ def resume(
     use_threads(threads)
     from recurro.cli import language, sequences
     from recurro.tasks.runs import task_of
+    from recurro.tasks.sequence import SequenceEstimator
 
     finished = (run / "baselines.json").exists()  # the last thing that a run writes
-    kind = sequences.KINDS.get(task_of(run))
+    task = task_of(run)
     with interruptible(run):
-        if kind is None:
-            model = language.resume_run(run, quiet=quiet)
+        if task in sequences.TASKS:
+            model = sequences.resume_run(task, run, quiet=quiet)
         else:
-            model = sequences.resume_run(kind, run, quiet=quiet)
+            model = language.resume_run(run, quiet=quiet)
         if finished:
             note = f"{run}: was finished already; nothing was left to train."
             warnings.warn(note, stacklevel=2)
-        if isinstance(model, sequences.Model):
+        if isinstance(model, SequenceEstimator):
             sequences.finish(model, run, as_json=json)
         else:
             language.finish(model, run, as_json=json)

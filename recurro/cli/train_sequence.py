@@ -195,7 +195,7 @@ def _train(task: str, given: Mapping[str, Any]) -> None:
     with interruptible(run), asked.named():
         model = train_run(
             {**asked.tree(), "task": task},
-            given["data"],
+            [given["data"]],
             run,
             overwrite=given["overwrite"],
             quiet=given["quiet"],
