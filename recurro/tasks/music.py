@@ -274,7 +274,7 @@ class MusicModel(SequenceEstimator):
     def _baselines(self, train: tuple[Any, Any], valid: tuple[Any, Any]) -> Comparison:
         rows: Comparison = []
         for name, model in (
-            ("keys without memory", IndependentKeys()),
+            ("independent keys", IndependentKeys()),
             ("Markov chain of each key", MarkovKeys()),
         ):
             model.fit(train[0])

@@ -65,7 +65,7 @@ def test_rolls_lists_and_scores_are_the_same_pieces(model) -> None:
 
 def test_baselines_stand_beside_the_network(model) -> None:
     names = [row["name"] for row in model.baselines_]
-    assert names == ["keys without memory", "Markov chain of each key", "network"]
+    assert names == ["independent keys", "Markov chain of each key", "network"]
     assert all(row["nll_per_frame"] > 0 for row in model.baselines_)
 
 
