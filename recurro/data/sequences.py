@@ -46,6 +46,10 @@ class Sequences:
         """How many sequences there are."""
         return len(self.starts) - 1
 
+    def __iter__(self) -> Iterator[np.ndarray]:
+        """Each sequence, as a view."""
+        return (self[row] for row in range(len(self)))
+
     @property
     def lengths(self) -> np.ndarray:
         """The steps of each sequence ``(sequences,)``."""

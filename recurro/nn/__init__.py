@@ -3,6 +3,7 @@
 from recurro.nn.accelerate import accelerate, deaccelerate
 from recurro.nn.cell_layers import GRUCell, LSTMCell, RNNCell
 from recurro.nn.crf import CRF
+from recurro.nn.ctc import CTCHead
 from recurro.nn.dropout import VariationalDropout, variational_dropout
 from recurro.nn.forecast import ForecastNetwork
 from recurro.nn.heads import (
@@ -33,6 +34,7 @@ __all__ = [
     "LSTM",
     "RNN",
     "BernoulliHead",
+    "CTCHead",
     "CategoricalHead",
     "ChainHead",
     "EachStep",

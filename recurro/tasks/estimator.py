@@ -204,7 +204,8 @@ class NetworkEstimator(BaseEstimator, ABC):
             ConfigError: If the cell is unknown, or not the one that is passed.
         """
         values = {**settings.arguments(cell), "out": out, "overwrite": overwrite}
-        return cls(**{key: values[key] for key in cls._get_param_names()})
+        known = values.keys() & cls._get_param_names()
+        return cls(**{key: values[key] for key in known})
 
     # A run on disk.
 

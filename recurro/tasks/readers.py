@@ -15,7 +15,7 @@ from recurro.errors import DataError, RunError
 from recurro.tasks.sequence_config import RecurrentNetwork, SequenceData
 from recurro.train import RunFolder
 
-__all__ = ["Items", "Reader", "as_items", "learn_reader", "load_reader"]
+__all__ = ["Items", "Reader", "as_items", "learn_reader", "load_reader", "load_scaler"]
 
 Items: TypeAlias = list[str] | list[list[str]] | list[np.ndarray]
 """Texts, lists of words, or series ``(time, channels)``."""
@@ -173,15 +173,23 @@ def load_reader(run: RunFolder, settings: SequenceData) -> Reader:
     Raises:
         RunError: If its file is missing or damaged.
     """
-    path = run.path / SCALER
-    if not path.exists():
+    if not (run.path / SCALER).exists():
         return TextReader(Tokenizer.load(run.path / VOCABULARY), settings.lower)
+    return SeriesReader(load_scaler(run))
+
+
+def load_scaler(run: RunFolder) -> Scaler:
+    """The scaler of a run.
+
+    Raises:
+        RunError: If its file is missing or damaged.
+    """
     tree = run.read_json(SCALER)
     try:
         assert isinstance(tree, dict)
-        return SeriesReader(Scaler(**{key: tuple(tree[key]) for key in tree}))
+        return Scaler(**{key: tuple(tree[key]) for key in tree})
     except (AssertionError, TypeError):
         raise RunError(
-            f"{path}: must give the means and deviations of the channels, got something"
-            " else. Put it back from a copy."
+            f"{run.path / SCALER}: must give the means and deviations of the channels, "
+            "got something else. Put it back from a copy."
         ) from None

@@ -28,7 +28,13 @@ from recurro.tasks.sequence_runs import (
     Examples,
     read_examples,
 )
-from recurro.tasks.vector_task import Answered, Network, VectorTask, held_out_rows
+from recurro.tasks.vector_task import (
+    Answered,
+    Network,
+    Passes,
+    VectorTask,
+    held_out_rows,
+)
 from recurro.train import Progress, RunFolder
 
 __all__ = ["Data", "SequenceEstimator"]
@@ -86,6 +92,33 @@ class SequenceEstimator(NetworkEstimator):
         assert isinstance(settings.data, SequenceData)
         return load_reader(run, settings.data)
 
+    def _check_steps(self, X: Any, items: Items, targets: Sequences) -> None:  # noqa: ANN401
+        """Check that targets of steps fit the items, given as X."""
+        for number, item in enumerate(items):
+            if len(item) != len(targets[number]):
+                raise DataError(
+                    f"{type(self).__name__}: item {number} must have a target for each "
+                    f"of its {len(item)} steps, got {len(targets[number])}. Mend it, "
+                    "or leave the item out."
+                )
+
+    def _held_out(self, items: Items, targets: Any) -> tuple[Items, Any]:  # noqa: ANN401
+        """What choices are made on, of the items that are held out."""
+        return items, targets
+
+    def _passes(
+        self,
+        reader: Any,  # noqa: ANN401 (of the task)
+        items: Items,
+        targets: Any,  # noqa: ANN401
+    ) -> Passes:
+        """What is learnt from, pass by pass."""
+        return Answered(reader(items), targets)
+
+    def _chosen_by(self, network: Any, data: Answered) -> dict[str, float]:  # noqa: ANN401
+        """The figures in training, where those of ``_judge`` take too long."""
+        return self._judge(network, data)
+
     def _joined(
         self, encoder: nn.Module, recurrent: Recurrent, settings: TaskSettings
     ) -> Network:
@@ -140,10 +173,10 @@ class SequenceEstimator(NetworkEstimator):
         valid: tuple[Data, Any] | None,
     ) -> Examples:
         items, targets = self._items(X), self._learn_targets(y)
-        self._check_pairs(items, targets)
+        self._check_pairs(X, items, targets)
         if valid is not None:
             more, theirs = self._items(valid[0]), self._targets(valid[1])
-            self._check_pairs(more, theirs)
+            self._check_pairs(valid[0], more, theirs)
             both: Any = [*items, *more]
             return Examples(both, _both(targets, theirs), len(more))
         rows = held_out_rows(
@@ -158,26 +191,21 @@ class SequenceEstimator(NetworkEstimator):
                 f"{type(self).__name__}: must have items to learn from beside the "
                 f"{len(rows)} held out, got none. Give more, or set held_out=0."
             )
-        order = np.concatenate([rest, rows])
-        ordered: Any = [items[row] for row in order]
-        return Examples(ordered, targets[order], len(rows))
+        kept: Any = [items[row] for row in rest]
+        if not len(rows):
+            return Examples(kept, targets[rest], 0)
+        chosen: Any = [items[row] for row in rows]
+        chosen, theirs = self._held_out(chosen, targets[rows])
+        return Examples([*kept, *chosen], _both(targets[rest], theirs), len(chosen))
 
-    def _check_pairs(self, items: Items, targets: Targets) -> None:
-        name = type(self).__name__
+    def _check_pairs(self, X: Any, items: Items, targets: Targets) -> None:  # noqa: ANN401
         if len(items) != len(targets):
             raise DataError(
-                f"{name}: there must be one target per sequence, got {len(targets)} "
-                f"for {len(items)}. Take both from the same source."
+                f"{type(self).__name__}: there must be one target per sequence, got "
+                f"{len(targets)} for {len(items)}. Take both from the same source."
             )
-        if not isinstance(targets, Sequences):
-            return
-        for number, item in enumerate(items):
-            if len(item) != len(targets[number]):
-                raise DataError(
-                    f"{name}: item {number} must have a target for each of its "
-                    f"{len(item)} steps, got {len(targets[number])}. Mend it, or leave "
-                    "the item out."
-                )
+        if isinstance(targets, Sequences):
+            self._check_steps(X, items, targets)
 
     def _assemble(self, settings: TaskSettings, reader: Reader) -> Network:
         encoder, width = reader.encoder(settings.model)
@@ -193,12 +221,10 @@ class SequenceEstimator(NetworkEstimator):
         settings: TaskSettings,
         material: Examples,
     ) -> VectorTask:
-        learnt, chosen = (
-            Answered(reader(items), targets) if items else None
-            for items, targets in material.parts()
-        )
-        assert learnt is not None
-        return VectorTask(network, learnt, chosen, settings.train, self._judge)
+        given, (items, targets) = material.parts()
+        learnt = self._passes(reader, *given)
+        chosen = Answered(reader(items), targets) if items else None
+        return VectorTask(network, learnt, chosen, settings.train, self._chosen_by)
 
     def _compare(self, task: VectorTask, material: Examples) -> Comparison:
         self._finish(task.network, task.valid)
@@ -222,7 +248,7 @@ class SequenceEstimator(NetworkEstimator):
         """Sequences as the network reads them, with their targets."""
         self._fitted()
         items, targets = self._items(X), self._targets(y)
-        self._check_pairs(items, targets)
+        self._check_pairs(X, items, targets)
         return Answered(self.reader_(items), targets)
 
     def _read(self, X: Data) -> Sequences:

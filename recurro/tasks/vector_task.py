@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ from recurro.types import Batch, Shard
 __all__ = [
     "Answered",
     "Network",
+    "Passes",
     "VectorTask",
     "answers",
     "deviates_of",
@@ -51,10 +52,30 @@ class Answered:
     sequences: Sequences
     targets: Targets
 
+    def __len__(self) -> int:
+        """How many sequences there are."""
+        return len(self.sequences)
+
+    def __call__(self, epoch: int) -> Answered:
+        """The same in each pass."""
+        return self
+
     @property
     def flat(self) -> np.ndarray:
         """All targets one after the other."""
         return flat(self.targets)
+
+
+class Passes(Protocol):
+    """What is learnt from; it may be made anew for each pass."""
+
+    def __len__(self) -> int:
+        """Sequences of a pass."""
+        ...
+
+    def __call__(self, epoch: int) -> Answered:
+        """Those of a pass, always the same for the same number."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +106,7 @@ class VectorTask:
     def __init__(
         self,
         network: Network,
-        train: Answered,
+        train: Passes,
         valid: Answered | None,
         settings: SequenceTraining,
         judge: Judge,
@@ -96,16 +117,18 @@ class VectorTask:
 
     def batches(self, epoch: int, shard: Shard) -> Iterable[Batch]:
         """The batches of a pass, shuffled anew for each."""
-        seed = self.settings.seed * 1_000_003 + epoch
-        batches = sequence_batches(
-            self.train.sequences,
-            self.train.targets,
+        count = -(-len(self.train) // self.settings.batch_size)
+        return _Pass(self._batches(epoch, shard), count)
+
+    def _batches(self, epoch: int, shard: Shard) -> Iterator[Batch]:
+        seed, data = self.settings.seed * 1_000_003 + epoch, self.train(epoch)
+        yield from sequence_batches(
+            data.sequences,
+            data.targets,
             self.settings.batch_size,
             generator=torch.Generator().manual_seed(seed),
             shard=shard,
         )
-        size = self.settings.batch_size
-        return _Pass(batches, -(-len(self.train.sequences) // size))
 
     def validate(self, network: torch.nn.Module) -> dict[str, float]:
         """The figures of the part held out; every process finds the same."""
