@@ -60,6 +60,24 @@ Tokens = Annotated[
         rich_help_panel=TEXT,
     ),
 ]
+Window = Annotated[
+    int | None,
+    typer.Option(
+        "--window",
+        metavar="STEPS",
+        help="Of series: cut each into windows of so many steps.",
+        show_default=False,
+    ),
+]
+Stride = Annotated[
+    int | None,
+    typer.Option(
+        "--stride",
+        metavar="STEPS",
+        help="Of windows: steps from one to the next. [dim]\\[default: 1][/dim]",
+        show_default=False,
+    ),
+]
 Pooling = Annotated[
     str | None,
     typer.Option(
@@ -97,6 +115,8 @@ def train_classify(
     tokens: Tokens = None,
     lower: Lower = None,
     min_count: MinCount = None,
+    window: Window = None,
+    stride: Stride = None,
     cell: CellName = None,
     hidden_size: HiddenSize = None,
     num_layers: NumLayers = None,
@@ -138,6 +158,8 @@ def train_regress(
     tokens: Tokens = None,
     lower: Lower = None,
     min_count: MinCount = None,
+    window: Window = None,
+    stride: Stride = None,
     cell: CellName = None,
     hidden_size: HiddenSize = None,
     num_layers: NumLayers = None,

@@ -32,6 +32,11 @@ from recurro.data.labelled import read_items, read_labelled
 from recurro.data.midi import Note, Score, read_midi, write_midi
 from recurro.data.music import as_roll, read_pieces, roll_of, score_of
 from recurro.data.prices import garch_prices, log_returns
+from recurro.data.recordings import (
+    RecordingWindows,
+    cut_recordings,
+    equal_recordings,
+)
 from recurro.data.sequences import (
     Scaler,
     Sequences,
@@ -75,6 +80,7 @@ __all__ = [
     "LogMel",
     "Note",
     "Patient",
+    "RecordingWindows",
     "Scaler",
     "Scheme",
     "Score",
@@ -98,12 +104,14 @@ __all__ = [
     "chunks",
     "columns",
     "count_text",
+    "cut_recordings",
     "cut_table",
     "cut_text",
     "cut_windows",
     "draw_joins",
     "draw_patients",
     "encode_texts",
+    "equal_recordings",
     "find_files",
     "find_scheme",
     "find_spans",

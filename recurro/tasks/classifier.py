@@ -86,6 +86,8 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         lower: bool = False,
         min_count: int | None = None,
         max_size: int | None = None,
+        window: int | None = None,
+        stride: int = 1,
         held_out: float = 0.1,
         cell: Cell = LSTM(),  # noqa: B008 (a frozen value)
         hidden_size: int = 64,

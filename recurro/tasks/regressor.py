@@ -16,6 +16,7 @@ from torch.distributions import Distribution
 
 from recurro.baselines.sequences import fit_baselines, regressor_baselines
 from recurro.cells import LSTM, Cell
+from recurro.data import RecordingWindows
 from recurro.errors import ArgumentError, DataError, RunError
 from recurro.nn import (
     Head,
@@ -48,7 +49,9 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
     squared error), ``log-normal`` for amounts above 0, ``poisson`` for counts.
 
     The other arguments are those of ``recurro.tasks.sequence_config``, as for
-    ``SequenceClassifier``, and so are the sequences.
+    ``SequenceClassifier``, and so are the sequences. With ``window`` a number may be
+    told at each step of a sequence, such as the life that is left (NaN where none is);
+    what is told is that of the last step, from the window that ends there.
 
     Attributes:
         network_: The trained ``VectorNetwork``.
@@ -82,6 +85,8 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
         lower: bool = False,
         min_count: int | None = None,
         max_size: int | None = None,
+        window: int | None = None,
+        stride: int = 1,
         held_out: float = 0.1,
         cell: Cell = LSTM(),  # noqa: B008 (a frozen value)
         hidden_size: int = 64,
@@ -153,6 +158,27 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
             )
         return numbers.astype(np.float32)
 
+    def _of_windows(
+        self,
+        cuts: RecordingWindows,
+        lengths: list[int],
+        y: Any,  # noqa: ANN401 (a number for each item, or one for each step)
+    ) -> tuple[RecordingWindows, np.ndarray]:
+        told = [_by_step(i, steps, y[i]) for i, steps in enumerate(lengths)]
+        numbers = np.array(
+            [
+                told[i][end - 1]
+                for i, end in zip(cuts.recordings, cuts.ends, strict=True)
+            ]
+        )
+        known = np.flatnonzero(~np.isnan(numbers))
+        if not len(known):
+            raise DataError(
+                "SequenceRegressor: there must be a number at the end of a window, got "
+                "none. Give the number of each sequence, or of each of its steps."
+            )
+        return cuts.select(known), numbers[known]
+
     def _head(self, features: int, settings: SequenceNetwork) -> Head:
         if settings.head == "plain":
             return NormalHead(features, spread=False)
@@ -219,6 +245,26 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
         """
         network = self._fitted()
         return self._figures(network, self._answered(X, y), level)
+
+    def score(
+        self,
+        X: Data,
+        y: Any,  # noqa: ANN401 (whatever came)
+        sample_weight: Any = None,  # noqa: ANN401 (as scikit-learn has it)
+    ) -> float:
+        """R^2, as ``evaluate`` has it.
+
+        Args:
+            X: The sequences.
+            y: The number of each, or with a window of each step.
+            sample_weight: What each counts, where there is one number a sequence.
+
+        Raises:
+            DataError: If sequences or numbers cannot be used.
+        """
+        if sample_weight is not None:
+            return super().score(X, y, sample_weight)
+        return self.evaluate(X, y)["r2"]
 
     def _baselines(
         self,
@@ -287,6 +333,24 @@ def _mean_and_ends(deviate: float) -> Callable[[Distribution], Tensor]:
         return torch.stack([found.mean, *ends], dim=1)
 
     return tell
+
+
+def _by_step(item: int, steps: int, y: Any) -> np.ndarray:  # noqa: ANN401
+    """The number at each step, NaN where none is told; a single one is the last's."""
+    try:
+        told = np.asarray(y, np.float64)
+    except (TypeError, ValueError):
+        told = np.zeros((0, 0))
+    if told.ndim == 0 and not np.isnan(told):
+        told = np.append(np.full(steps - 1, np.nan), told)
+    if told.shape != (steps,) or np.isinf(told).any():
+        came = told if told.ndim == 0 else f"an array of shape {told.shape}"
+        raise DataError(
+            f"SequenceRegressor: the target of item {item} must be a finite number, or "
+            f"one for each of its {steps} steps (nan where there is none), got {came}. "
+            "Mend it, or leave the item out."
+        )
+    return told
 
 
 def _rising(run: RunFolder) -> np.ndarray:

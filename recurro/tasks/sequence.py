@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence, Sized
 from typing import Any, ClassVar, Self, TypeAlias
 
 import numpy as np
 import torch
 from torch import nn
 
-from recurro.data import Sequences
+from recurro.data import RecordingWindows, Sequences
 from recurro.data.sequences import Targets, flat
 from recurro.errors import DataError
 from recurro.nn import Head, Pooling, Recurrent, VectorNetwork
@@ -35,6 +35,7 @@ from recurro.tasks.vector_task import (
     VectorTask,
     held_out_rows,
 )
+from recurro.tasks.windows import cut_items, groups_of, last_windows
 from recurro.train import Progress, RunFolder
 
 __all__ = ["Data", "SequenceEstimator"]
@@ -81,6 +82,21 @@ class SequenceEstimator(NetworkEstimator):
     def _items(self, X: Any) -> Items:  # noqa: ANN401 (whatever came)
         """Check what is to be read."""
         return as_items(X)
+
+    def _of_windows(
+        self,
+        cuts: RecordingWindows,
+        lengths: list[int],
+        y: Any,  # noqa: ANN401 (a target for each item)
+    ) -> tuple[RecordingWindows, Any]:
+        """The windows that have a target, and it: what is said of the whole item.
+
+        Args:
+            cuts: The windows of all items.
+            lengths: The steps of each item.
+            y: What is said of each item.
+        """
+        return cuts, [y[item] for item in cuts.recordings]
 
     def _learn_reader(self, items: Items, settings: TaskSettings) -> Reader:
         """What turns items into sequences, learnt from the training part."""
@@ -172,11 +188,9 @@ class SequenceEstimator(NetworkEstimator):
         y: Any,  # noqa: ANN401
         valid: tuple[Data, Any] | None,
     ) -> Examples:
-        items, targets = self._items(X), self._learn_targets(y)
-        self._check_pairs(X, items, targets)
+        items, targets, groups = self._pairs(X, y, self._learn_targets)
         if valid is not None:
-            more, theirs = self._items(valid[0]), self._targets(valid[1])
-            self._check_pairs(valid[0], more, theirs)
+            more, theirs, _ = self._pairs(*valid, self._targets)
             both: Any = [*items, *more]
             return Examples(both, _both(targets, theirs), len(more))
         rows = held_out_rows(
@@ -184,6 +198,7 @@ class SequenceEstimator(NetworkEstimator):
             settings.data.held_out,
             settings.train.seed,
             classes=self.task == "classify",
+            groups=groups,
         )
         rest = np.setdiff1d(np.arange(len(items)), rows)
         if not len(rest):
@@ -198,14 +213,34 @@ class SequenceEstimator(NetworkEstimator):
         chosen, theirs = self._held_out(chosen, targets[rows])
         return Examples([*kept, *chosen], _both(targets[rest], theirs), len(chosen))
 
-    def _check_pairs(self, X: Any, items: Items, targets: Targets) -> None:  # noqa: ANN401
-        if len(items) != len(targets):
-            raise DataError(
-                f"{type(self).__name__}: there must be one target per sequence, got "
-                f"{len(targets)} for {len(items)}. Take both from the same source."
-            )
+    def _pairs(
+        self,
+        X: Data,
+        y: Any,  # noqa: ANN401 (whatever came)
+        targets_of: Callable[[Any], Targets],
+    ) -> tuple[Items, Targets, np.ndarray]:
+        """What is read at once, the targets, and the groups that must not be parted."""
+        items, data = self._items(X), self.settings.data
+        groups = groups_of(items)
+        if isinstance(data, SequenceData) and data.window is not None:
+            cuts = cut_items(items, data.window, data.stride)
+            self._check_count(items, y)
+            lengths = [len(item) for item in items]
+            cuts, y = self._of_windows(cuts, lengths, y)
+            items, groups = cuts.items, groups[cuts.recordings]
+        targets = targets_of(y)
+        self._check_count(items, targets)
         if isinstance(targets, Sequences):
             self._check_steps(X, items, targets)
+        return items, targets, groups
+
+    def _check_count(self, items: Items, targets: Any) -> None:  # noqa: ANN401
+        count = len(targets) if isinstance(targets, Sized) else 0
+        if len(items) != count:
+            raise DataError(
+                f"{type(self).__name__}: there must be one target per sequence, got "
+                f"{count} for {len(items)}. Take both from the same source."
+            )
 
     def _assemble(self, settings: TaskSettings, reader: Reader) -> Network:
         encoder, width = reader.encoder(settings.model)
@@ -247,13 +282,15 @@ class SequenceEstimator(NetworkEstimator):
     def _answered(self, X: Data, y: Any) -> Answered:  # noqa: ANN401
         """Sequences as the network reads them, with their targets."""
         self._fitted()
-        items, targets = self._items(X), self._targets(y)
-        self._check_pairs(X, items, targets)
+        items, targets, _ = self._pairs(X, y, self._targets)
         return Answered(self.reader_(items), targets)
 
     def _read(self, X: Data) -> Sequences:
         self._fitted()
-        return self.reader_(self._items(X))
+        items, data = self._items(X), self.settings.data
+        if isinstance(data, SequenceData) and data.window is not None:
+            items = last_windows(items, data.window)
+        return self.reader_(items)
 
 
 def _both(first: Targets, second: Targets) -> Targets:

@@ -60,7 +60,7 @@ class ItemData(Settings):
 
 
 class SequenceData(ItemData):
-    """How texts are read.
+    """How texts are read, and series cut.
 
     Attributes:
         tokens: The symbols of texts: ``char``, ``byte``, ``word`` or ``bpe:N``.
@@ -68,12 +68,19 @@ class SequenceData(ItemData):
         min_count: How often a symbol of a text must be seen to enter the vocabulary;
             ``None`` for twice in the case of words, and once otherwise.
         max_size: Symbols in the vocabulary at most, or ``None`` for no limit.
+        window: Steps of the windows that series are cut into, which are then what is
+            learnt from; ``None`` to read each series whole. A class holds for each
+            window of its series; a number is that of the last step of its window. A
+            window is never apart from its series when some are held out.
+        stride: Steps from window to window.
     """
 
     tokens: str = "word"
     lower: bool = False
     min_count: int | None = Field(default=None, ge=1)
     max_size: int | None = Field(default=None, ge=2)
+    window: int | None = Field(default=None, ge=1)
+    stride: int = Field(default=1, ge=1)
 
     @model_validator(mode="after")
     def _agree(self) -> SequenceData:
@@ -82,6 +89,12 @@ class SequenceData(ItemData):
         if self.min_count is not None:
             values["min_count"] = self.min_count
         DataSettings(**values)
+        if self.stride > 1 and self.window is None:
+            raise SettingError(
+                "SequenceData",
+                "stride",
+                f"must come with a window, got {self.stride} without. Set window.",
+            )
         return self
 
     @property

@@ -199,7 +199,12 @@ def deviates_of(network: VectorNetwork, data: Answered) -> np.ndarray:
 
 
 def held_out_rows(
-    targets: Targets, share: float, seed: int, *, classes: bool
+    targets: Targets,
+    share: float,
+    seed: int,
+    *,
+    classes: bool,
+    groups: np.ndarray | None = None,
 ) -> np.ndarray:
     """Draw the items that choices are made on.
 
@@ -212,6 +217,8 @@ def held_out_rows(
         share: How much is wanted, in [0, 1); at least one item if above 0.
         seed: Of what is random.
         classes: Whether the targets are classes of items.
+        groups: What each belongs to ``(items,)``; a group is taken whole or not at all,
+            and counts as one item, with the target of its first.
 
     Returns:
         Item numbers, sorted.
@@ -224,6 +231,10 @@ def held_out_rows(
         return np.zeros(0, np.int64)
     if isinstance(targets, Sequences):
         targets = targets.lengths
+    if groups is not None:
+        _, first, of = np.unique(groups, return_index=True, return_inverse=True)
+        picked = held_out_rows(targets[first], share, seed, classes=classes)
+        return np.flatnonzero(np.isin(of, picked))
     order = np.random.default_rng(seed).permutation(len(targets))
     order = order[np.argsort(targets[order], kind="stable")]
     count = max(1, round(share * len(targets)))

@@ -72,6 +72,15 @@ def test_regress(folder):
     )
 
 
+def test_series_in_windows(folder):
+    (folder / "walks.ts").write_text(SERIES)
+    words = ("--window", 2, "--epochs", 1, "-o", "run")
+    recurro("train", "classify", "walks.ts", *SMALL, *words)
+    assert "window: 2" in (folder / "run" / "config.yaml").read_text()
+    found = json.loads(recurro("predict", "run", "walks.ts", "--json").out)
+    assert len(found) == 48
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -81,6 +90,8 @@ def test_regress(folder):
         (("classify", "rows.tsv", "--hidden-size", 0), "--hidden-size: must be"),
         (("classify", "rows.tsv", "--set", "train.bptt=3"), "bptt"),
         (("classify", "rows.tsv", "--pooling", "median"), "--pooling"),
+        (("classify", "rows.tsv", "--window", 3), "got texts"),
+        (("classify", "rows.tsv", "--stride", 3), "must come with a window"),
     ],
 )
 def test_bad_input_leaves_nothing(folder, words, said):

@@ -31,7 +31,8 @@ def test_each_head_beats_the_mean(head) -> None:
         "log-normal": np.exp(0.3 * pulses + draw.normal(0, 0.1, len(pulses))),
         "poisson": draw.poisson(np.exp(0.4 * pulses)).astype(float),
     }[head]
-    model = SequenceRegressor(**SMALL, epochs=20, head=head).fit(items, y)
+    model = SequenceRegressor(**SMALL, epochs=20, head=head, held_out=0.25)
+    model.fit(items, y)
     mean, ridge, network = model.baselines_
     assert (mean["name"], ridge["name"]) == ("mean", "ridge on statistics")
     assert network["rmse"] < 0.8 * mean["rmse"]

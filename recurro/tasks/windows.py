@@ -1,0 +1,58 @@
+"""Items cut into windows, and those that must not be parted."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from recurro.data import RecordingWindows, cut_recordings, equal_recordings
+from recurro.errors import DataError
+from recurro.tasks.readers import Items
+
+__all__ = ["cut_items", "groups_of", "last_windows"]
+
+
+def cut_items(items: Items, window: int, stride: int) -> RecordingWindows:
+    """Cut series into windows.
+
+    Args:
+        items: The series.
+        window: Steps of a window.
+        stride: Steps from window to window.
+
+    Raises:
+        DataError: If they are texts.
+    """
+    return cut_recordings(_series(items), window, stride)
+
+
+def last_windows(items: Items, window: int) -> list[np.ndarray]:
+    """The last window of each series.
+
+    Args:
+        items: The series.
+        window: Steps of a window.
+
+    Raises:
+        DataError: If they are texts.
+    """
+    return [item[-window:] for item in _series(items)]
+
+
+def groups_of(items: Items) -> np.ndarray:
+    """What each item belongs to ``(items,)``: equal series together, a text alone.
+
+    Args:
+        items: The items.
+    """
+    series = [item for item in items if isinstance(item, np.ndarray)]
+    return equal_recordings(series) if series else np.arange(len(items))
+
+
+def _series(items: Items) -> list[np.ndarray]:
+    found = [item for item in items if isinstance(item, np.ndarray)]
+    if not found:
+        raise DataError(
+            "sequences: must be series of numbers to be cut into windows, got texts. "
+            "Leave out window."
+        )
+    return found
