@@ -12,6 +12,7 @@ UsageError: type[Exception] = typer.BadParameter.__mro__[2]
 
 TRAINING = "Training"
 TEXT = "Text"
+TABLE = "Table"
 NETWORK = "Network"
 RUN = "Run"
 

@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import numpy as np
-
+from recurro.cli.labelled import items_of, labelled_of, training_of
 from recurro.cli.show import outcome, print_json, print_rows, say, say_dim, watch
-from recurro.data import read_items, read_labelled
-from recurro.errors import ArgumentError, DataError
+from recurro.errors import ArgumentError
 from recurro.report import write_report
 from recurro.tasks import SequenceClassifier, SequenceRegressor
 from recurro.tasks.regressor import LEVEL
@@ -73,7 +71,8 @@ def train_run(
     if tree["task"] in HEADS:
         model = {"head": HEADS[tree["task"]][0], **tree.get("model", {})}
         tree = {**tree, "model": model}
-    settings = task.model.kind(**tree)
+    origin = {**tree.get("data", {}), "files": tuple(map(str, files))}
+    settings = task.model.kind(**{**tree, "data": origin})
     fresh = task.model.of(settings, out=run, overwrite=overwrite)
     if task.training is None:
         given = dict(zip(("X", "y"), task.read(fresh, files), strict=False))
@@ -116,7 +115,7 @@ def answers_of(model: SequenceEstimator, file: Path, interval: float | None) -> 
 
 
 def _classes(model: SequenceClassifier, file: Path, interval: float | None) -> Answers:
-    items = read_items(file)
+    items = items_of(model, file)
     return [
         {
             "class": str(model.classes_[chance.argmax()]),
@@ -128,7 +127,7 @@ def _classes(model: SequenceClassifier, file: Path, interval: float | None) -> A
 
 
 def _numbers(model: SequenceRegressor, file: Path, interval: float | None) -> Answers:
-    items = read_items(file)
+    items = items_of(model, file)
     rows = [{"mean": float(mean)} for mean in model.predict(items)]
     if interval is not None:
         ends = model.predict_interval(items, interval)
@@ -141,26 +140,12 @@ def _text(item: object) -> dict[str, str]:
     return {"text": item} if isinstance(item, str) else {}
 
 
-def _read_classes(
-    model: SequenceClassifier, files: Sequence[Path]
-) -> tuple[list[Any], list[Any]]:
-    return read_labelled(only(files))
+def _labelled(model: Any, files: Sequence[Path]) -> tuple[Any, ...]:  # noqa: ANN401
+    return labelled_of(model, only(files))
 
 
-def _read_numbers(
-    model: SequenceRegressor, files: Sequence[Path]
-) -> tuple[list[Any], list[Any]]:
-    items, labels = read_labelled(only(files))
-    numbers = []
-    for item, label in enumerate(labels):
-        try:
-            numbers.append(float(label))
-        except ValueError:
-            raise DataError(
-                f"regress: '{files[0]}' must say a number of each sequence, got "
-                f"{label!r} of item {item}. Use classify for classes."
-            ) from None
-    return items, np.array(numbers).tolist()
+def _training(model: Any, files: Sequence[Path]) -> dict[str, Any]:  # noqa: ANN401
+    return training_of(model, only(files))
 
 
 def only(files: Sequence[Path]) -> Path:
@@ -184,18 +169,25 @@ def finish(model: SequenceEstimator, run: Path, *, as_json: bool) -> None:
     write_report(run)
     history, rows = model.history_, model.baselines_
     if as_json:
-        print_json(outcome(run, rows, history))
+        told = outcome(run, rows, history)
+        if model.test_:
+            told |= {"test": model.test_[-1], "test_baselines": model.test_}
+        print_json(told)
         return
-    print_rows(rows)
+    for part, models in (("held out", rows), ("test", model.test_)):
+        if models:
+            say(f"{part}:")
+            print_rows(models)
+            say()
     if history.explosions:
         say(f"{history.explosions} steps exploded and were skipped.")
-    say(f"\nrun     {run}")
+    say(f"run     {run}")
     say(f"report  {run / 'report.html'}")
     say_dim(f"Try next: recurro evaluate {run} FILE")
 
 
 TASKS: dict[str, TaskVerbs] = {
-    "classify": TaskVerbs(SequenceClassifier, _read_classes, _classes),
-    "regress": TaskVerbs(SequenceRegressor, _read_numbers, _numbers),
+    "classify": TaskVerbs(SequenceClassifier, _labelled, _classes, _training),
+    "regress": TaskVerbs(SequenceRegressor, _labelled, _numbers, _training),
 }
 """What there is to know of each task, by its word."""

@@ -10,6 +10,7 @@ import typer
 
 from recurro.cli.options import (
     NETWORK,
+    TABLE,
     TEXT,
     Json,
     Out,
@@ -26,6 +27,7 @@ from recurro.cli.train_lm import (
     Device,
     Dropout,
     EmbeddingSize,
+    Encoding,
     Epochs,
     HiddenSize,
     LearningRate,
@@ -45,8 +47,68 @@ Data = Annotated[
     Path,
     typer.Argument(
         metavar="DATA",
-        help="A .ts file, a folder of CLASS.txt files, or a TSV file of label and "
-        "text.",
+        help="A table (.csv, .tsv, .jsonl, .parquet), lines of label and text, a .ts "
+        "file, or a folder of CLASS.txt files or CLASS/FILE.",
+        show_default=False,
+    ),
+]
+TextColumn = Annotated[
+    str | None,
+    typer.Option(
+        "--text",
+        metavar="COLUMN",
+        help="Texts of a table. [dim]\\[default: text][/dim]",
+        show_default=False,
+        rich_help_panel=TABLE,
+    ),
+]
+LabelColumn = Annotated[
+    str | None,
+    typer.Option(
+        "--label",
+        metavar="COLUMN",
+        help="What is said of each. [dim]\\[default: label][/dim]",
+        show_default=False,
+        rich_help_panel=TABLE,
+    ),
+]
+IdColumn = Annotated[
+    str | None,
+    typer.Option(
+        "--id",
+        metavar="COLUMN",
+        help="Which series a row is a step of.",
+        show_default=False,
+        rich_help_panel=TABLE,
+    ),
+]
+TimeColumn = Annotated[
+    str | None,
+    typer.Option(
+        "--time",
+        metavar="COLUMN",
+        help="When a step was; must rise within a series.",
+        show_default=False,
+        rich_help_panel=TABLE,
+    ),
+]
+Features = Annotated[
+    str | None,
+    typer.Option(
+        "--features",
+        metavar="COLUMNS",
+        help="What was measured, with commas between. [dim]\\[default: the other "
+        "columns][/dim]",
+        show_default=False,
+        rich_help_panel=TABLE,
+    ),
+]
+Test = Annotated[
+    str | None,
+    typer.Option(
+        "--test",
+        metavar="FILE",
+        help="Test on this at the end; 'hash' for a tenth of DATA by its hash.",
         show_default=False,
     ),
 ]
@@ -112,6 +174,13 @@ NumberHead = Annotated[
 
 def train_classify(
     data: Data,
+    test: Test = None,
+    text: TextColumn = None,
+    label: LabelColumn = None,
+    id: IdColumn = None,
+    time: TimeColumn = None,
+    features: Features = None,
+    encoding: Encoding = None,
     tokens: Tokens = None,
     lower: Lower = None,
     min_count: MinCount = None,
@@ -146,7 +215,8 @@ def train_classify(
     """Train a classifier of texts or of series of numbers.
 
     A tenth of the data is held out to choose the best epoch on; the network and its
-    baselines (largest class, a linear model on statistics or words) are scored on it.
+    baselines (largest class, a linear model on statistics or words) are scored on it,
+    and on what --test names.
 
     [dim]Settings: --config < RECURRO_TRAIN_EPOCHS=3 < --set < flags.[/dim]
     """
@@ -155,6 +225,13 @@ def train_classify(
 
 def train_regress(
     data: Data,
+    test: Test = None,
+    text: TextColumn = None,
+    label: LabelColumn = None,
+    id: IdColumn = None,
+    time: TimeColumn = None,
+    features: Features = None,
+    encoding: Encoding = None,
     tokens: Tokens = None,
     lower: Lower = None,
     min_count: MinCount = None,
@@ -189,7 +266,8 @@ def train_regress(
     """Train a model of the number that goes with a text or a series.
 
     A tenth of the data is held out to choose the best epoch on; the network and its
-    baselines (the mean, ridge on statistics or words) are scored on it.
+    baselines (the mean, ridge on statistics or words) are scored on it, and on what
+    --test names.
 
     [dim]Settings: --config < RECURRO_TRAIN_EPOCHS=3 < --set < flags.[/dim]
     """

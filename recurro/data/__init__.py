@@ -28,7 +28,7 @@ from recurro.data.glucose import (
     glucose_response,
     glucose_table,
 )
-from recurro.data.labelled import read_items, read_labelled
+from recurro.data.labelled import Labelled, read_frames, read_items, read_labelled
 from recurro.data.midi import Note, Score, read_midi, write_midi
 from recurro.data.music import as_roll, read_pieces, roll_of, score_of
 from recurro.data.prices import garch_prices, log_returns
@@ -55,7 +55,9 @@ from recurro.data.spans import (
     token_accuracy,
 )
 from recurro.data.split import hash_split, is_test, tail_start
+from recurro.data.steps import Roles, Steps, read_steps
 from recurro.data.synthesis import synthesize
+from recurro.data.tables import Table, read_table
 from recurro.data.text import (
     TextFilter,
     count_text,
@@ -75,12 +77,14 @@ __all__ = [
     "Columns",
     "Corpus",
     "Cut",
+    "Labelled",
     "LabelledItems",
     "LabelledSeries",
     "LogMel",
     "Note",
     "Patient",
     "RecordingWindows",
+    "Roles",
     "Scaler",
     "Scheme",
     "Score",
@@ -91,6 +95,8 @@ __all__ = [
     "Sound",
     "SpanScores",
     "Stamps",
+    "Steps",
+    "Table",
     "TaggedSentences",
     "TextFilter",
     "Tokenizer",
@@ -131,12 +137,15 @@ __all__ = [
     "read_classes",
     "read_conll",
     "read_conllu",
+    "read_frames",
     "read_items",
     "read_labelled",
     "read_lines",
     "read_midi",
     "read_pieces",
     "read_series",
+    "read_steps",
+    "read_table",
     "read_text",
     "read_ts",
     "read_wav",

@@ -39,6 +39,7 @@ class Report:
             explosion), ``step``, ``seconds`` and figures; the first figure of a
             validation is the one that rules.
         rows: The models side by side, that of the run last.
+        tested: The same on the part that was tested on.
         samples: Texts that the model wrote.
         charts: Drawings of what the model told.
         config: Settings, sections within sections.
@@ -48,6 +49,7 @@ class Report:
     title: str
     metrics: Sequence[Mapping[str, Any]] = ()
     rows: Rows = ()
+    tested: Rows = ()
     samples: Sequence[Sample] = ()
     charts: Sequence[Chart] = ()
     config: Mapping[str, Any] | None = None
@@ -59,8 +61,8 @@ def read_report(run: str | Path) -> Report:
 
     Args:
         run: The folder, with ``config.yaml``, ``env.json`` and, once they are
-            written, ``metrics.jsonl``, ``baselines.json`` (a list of rows),
-            ``samples.json`` (a list of title and text) and ``charts.json``.
+            written, ``metrics.jsonl``, ``baselines.json`` and ``test.json`` (lists of
+            rows), ``samples.json`` (a list of title and text) and ``charts.json``.
 
     Raises:
         RunError: If there is no run, or a file was changed or damaged.
@@ -77,11 +79,13 @@ def read_report(run: str | Path) -> Report:
     samples: Any = folder.read_json("samples.json") if "samples.json" in has else []
     rows: Any = folder.read_json("baselines.json") if "baselines.json" in has else []
     charts: Any = folder.read_json(CHARTS) if CHARTS in has else []
+    tested: Any = folder.read_json("test.json") if "test.json" in has else []
     environment: Any = folder.read_json("env.json") if "env.json" in has else None
     return Report(
         title=folder.path.resolve().name,
         metrics=folder.read_metrics() if "metrics.jsonl" in has else [],
         rows=rows,
+        tested=tested,
         samples=[Sample(**sample) for sample in samples],
         charts=[_chart(tree) for tree in charts],
         config=folder.read_config() if "config.yaml" in has else None,

@@ -78,6 +78,7 @@ def report_html(report: Report) -> str:
             _section("Loss", _charts(report)),
             _section("Beside its baselines", _comparison(report.rows)),
             *(_section(_text(chart.title), _drawn(chart)) for chart in report.charts),
+            _section("On the part to test on", _comparison(report.tested)),
             _section("Samples", _samples(report.samples)),
             _section("Configuration", _settings(report.config)),
             _section("Environment", _settings(report.environment)),

@@ -62,6 +62,8 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         run_: The run folder, or ``None``.
         baselines_: One row per model: ``name`` and the figures on the part held out;
             the network last. Empty if nothing was held out.
+        test_: The same on the part that was tested on, for baselines that have learnt
+            from all the rest. Empty if there was none.
 
     Example:
         >>> rising = [np.arange(n) + 0.1 * n for n in range(4, 24)]

@@ -153,18 +153,22 @@ def class_figures(joint: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     }
 
 
-def read_comparison(run: RunFolder) -> Comparison:
+def read_comparison(run: RunFolder, name: str = "baselines.json") -> Comparison:
     """The rows of a finished run; none of one that was stopped before.
+
+    Args:
+        run: The folder.
+        name: The file that holds them.
 
     Raises:
         RunError: If the file is damaged.
     """
-    if not (run.path / "baselines.json").exists():
+    if not (run.path / name).exists():
         return []
-    rows = run.read_json("baselines.json")
+    rows = run.read_json(name)
     if not (isinstance(rows, list) and all(isinstance(row, dict) for row in rows)):
         raise RunError(
-            f"{run.path / 'baselines.json'}: must be a list of rows, got something "
+            f"{run.path / name}: must be a list of rows, got something "
             "else. Delete it; it is not needed to use the model."
         )
     return rows

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar, Protocol, Self
 
 import torch
@@ -24,6 +26,9 @@ from recurro.train import Progress, RunFolder, check_device, train
 from recurro.types import Task
 
 __all__ = ["NetworkEstimator"]
+
+
+TESTED = "test.json"
 
 
 class Material(Protocol):
@@ -47,6 +52,8 @@ class NetworkEstimator(BaseEstimator, ABC):
         run_: The run folder, or ``None``.
         baselines_: One row per model: ``name`` and the figures on the part held out;
             the network last. Empty if nothing was held out.
+        test_: The same on the part that was tested on, for baselines that have learnt
+            from all the rest. Empty if there was none.
     """
 
     task: ClassVar[str]
@@ -55,6 +62,8 @@ class NetworkEstimator(BaseEstimator, ABC):
     cell: Cell
     out: str | Path | None
     overwrite: bool
+
+    _origin: Mapping[str, Any] = MappingProxyType({})  # where data come from, if known
 
     # What a kind of data says.
 
@@ -80,6 +89,10 @@ class NetworkEstimator(BaseEstimator, ABC):
     def _compare(self, task: Any, material: Any) -> Comparison:  # noqa: ANN401
         """Settle what is chosen after training; score all on the part held out."""
 
+    def _test(self, task: Any, material: Any) -> Comparison:  # noqa: ANN401
+        """Score all on the part to test on, if there is one."""
+        return []
+
     @abstractmethod
     def _load_reader(self, run: RunFolder, settings: Any) -> Reader:  # noqa: ANN401
         """The reader of a run."""
@@ -104,7 +117,7 @@ class NetworkEstimator(BaseEstimator, ABC):
         Raises:
             ConfigError: If one is wrong.
         """
-        values = self.get_params(deep=False)
+        values = {**self._origin, **self.get_params(deep=False)}
         values["cell"] = cell_tree(values["cell"])
         sections: dict[str, Any] = {
             name: kind(
@@ -171,8 +184,11 @@ class NetworkEstimator(BaseEstimator, ABC):
         self.network_: Any = network
         self.reader_: Any = reader
         self.baselines_ = self._compare(task, material)
+        self.test_ = self._test(task, material)
         if self.run_ is not None:
             self.run_.write_weights(network.state_dict())
+            if self.test_:
+                self.run_.write_json(TESTED, self.test_)
             self.run_.write_json("baselines.json", self.baselines_)
         return self
 
@@ -205,7 +221,10 @@ class NetworkEstimator(BaseEstimator, ABC):
         """
         values = {**settings.arguments(cell), "out": out, "overwrite": overwrite}
         known = values.keys() & cls._get_param_names()
-        return cls(**{key: values[key] for key in known})
+        model = cls(**{key: values[key] for key in known})
+        data = settings.data.model_dump()
+        model._origin = {key: data[key] for key in data.keys() - known}
+        return model
 
     # A run on disk.
 
@@ -229,6 +248,7 @@ class NetworkEstimator(BaseEstimator, ABC):
         load_weights(network, folder)
         model.network_, model.reader_ = network.eval(), reader
         model.baselines_ = read_comparison(folder)
+        model.test_ = read_comparison(folder, TESTED)
         return model
 
     @classmethod

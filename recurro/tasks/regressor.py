@@ -62,6 +62,8 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
             the network last. Empty if nothing was held out.
         deviates_: How far out the numbers held out lie in what is told of them, rising;
             intervals rest on them.
+        test_: The same on the part that was tested on, for baselines that have learnt
+            from all the rest. Empty if there was none.
 
     Example:
         >>> draw = np.random.default_rng(0)

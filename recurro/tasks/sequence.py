@@ -77,7 +77,7 @@ class SequenceEstimator(NetworkEstimator):
     def _baselines(
         self, train: tuple[Items, Any], valid: tuple[Items, Any]
     ) -> Comparison:
-        """Train the baselines; their figures on the part held out."""
+        """Train the baselines; their figures on another part."""
 
     def _items(self, X: Any) -> Items:  # noqa: ANN401 (whatever came)
         """Check what is to be read."""
@@ -158,6 +158,7 @@ class SequenceEstimator(NetworkEstimator):
         y: Any,  # noqa: ANN401 (classes or numbers)
         *,
         valid: tuple[Data, Any] | None = None,
+        test: tuple[Data, Any] | None = None,
         progress: Progress | None = None,
     ) -> Self:
         """Learn from sequences and their targets.
@@ -167,6 +168,8 @@ class SequenceEstimator(NetworkEstimator):
             y: The target of each.
             valid: Sequences and targets that choices (the best epoch) are made on;
                 without them a share ``held_out`` of the others.
+            test: Sequences and targets that the model and its baselines are scored on
+                at the end, once.
             progress: Shown how training goes.
 
         Raises:
@@ -177,6 +180,8 @@ class SequenceEstimator(NetworkEstimator):
         """
         settings = self.settings
         examples = self._examples(settings, X, y, valid)
+        if test is not None:
+            examples = self._tested(examples, *test)
         (items, _), _ = examples.parts()
         reader = self._learn_reader(items, settings)
         return self._fit(settings, reader, examples, progress)
@@ -212,6 +217,13 @@ class SequenceEstimator(NetworkEstimator):
         chosen: Any = [items[row] for row in rows]
         chosen, theirs = self._held_out(chosen, targets[rows])
         return Examples([*kept, *chosen], _both(targets[rest], theirs), len(chosen))
+
+    def _tested(self, examples: Examples, X: Data, y: Any) -> Examples:  # noqa: ANN401
+        """Examples with some to test on."""
+        items, targets, _ = self._pairs(X, y, self._targets)
+        both: Any = [*examples.items, *items]
+        targets = _both(examples.targets, targets)
+        return Examples(both, targets, examples.held_out, len(items))
 
     def _pairs(
         self,
@@ -267,6 +279,14 @@ class SequenceEstimator(NetworkEstimator):
             return []
         ours = {"name": "network", **self._judge(task.network, task.valid)}
         return [*self._baselines(*material.parts()), ours]
+
+    def _test(self, task: VectorTask, material: Examples) -> Comparison:
+        if not material.tested:
+            return []
+        known, tested = material.test_parts()
+        data = Answered(self.reader_(tested[0]), tested[1])
+        ours = {"name": "network", **self._judge(task.network, data)}
+        return [*self._baselines(known, tested), ours]
 
     def _load_material(self, run: RunFolder) -> Examples:
         return read_examples(run)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Literal, TypeAlias
 
 from pydantic import Field, field_validator, model_validator
 
 import recurro
 from recurro.cells import Cell
+from recurro.data import Roles
 from recurro.errors import SettingError
 from recurro.nn.pooling import Pool
 from recurro.tasks.config import DataSettings, Tree, build_cell
@@ -26,6 +28,7 @@ __all__ = [
     "SequenceNetwork",
     "SequenceSettings",
     "SequenceTraining",
+    "TableData",
     "TaskSettings",
     "named_classes",
     "sections_of",
@@ -59,10 +62,45 @@ class ItemData(Settings):
     held_out: float = Field(default=0.1, ge=0, lt=1)
 
 
-class SequenceData(ItemData):
+class TableData(ItemData):
+    """Where data of tables come from; for the record, where they are given as such.
+
+    Attributes:
+        encoding: The encoding of text files.
+        label: The column of the classes or numbers.
+        id: The column that names the series that a row is a step of.
+        time: The column of the times.
+        features: The columns of what was measured; none for all others.
+        test: What the model is tested on: a file, or ``hash`` for a tenth of the data
+            by their hash.
+    """
+
+    encoding: str = "utf-8"
+    label: str | None = None
+    id: str | None = None
+    time: str | None = None
+    features: tuple[str, ...] = ()
+    test: str | None = None
+
+    @field_validator("features", mode="before")
+    @classmethod
+    def _several(cls, value: object) -> object:
+        """Take ``a,b`` for both."""
+        return value.split(",") if isinstance(value, str) else value
+
+    @property
+    def roles(self) -> Roles:
+        """What the columns of a table are."""
+        return Roles(
+            label=self.label, id=self.id, time=self.time, features=self.features
+        )
+
+
+class SequenceData(TableData):
     """How texts are read, and series cut.
 
     Attributes:
+        text: The column of the texts in a table.
         tokens: The symbols of texts: ``char``, ``byte``, ``word`` or ``bpe:N``.
         lower: Turn texts into lower case.
         min_count: How often a symbol of a text must be seen to enter the vocabulary;
@@ -75,6 +113,7 @@ class SequenceData(ItemData):
         stride: Steps from window to window.
     """
 
+    text: str | None = None
     tokens: str = "word"
     lower: bool = False
     min_count: int | None = Field(default=None, ge=1)
@@ -96,6 +135,11 @@ class SequenceData(ItemData):
                 f"must come with a window, got {self.stride} without. Set window.",
             )
         return self
+
+    @property
+    def roles(self) -> Roles:
+        """What the columns of a table are."""
+        return replace(super().roles, text=self.text)
 
     @property
     def least_count(self) -> int:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 
@@ -22,27 +22,42 @@ __all__ = ["Examples", "begin_sequence_run", "read_examples", "read_sequence_run
 
 EXAMPLES = "examples.npz"
 
+Pairs: TypeAlias = tuple[Items, Targets]
+"""Items and their targets."""
+
 
 @dataclass(frozen=True, eq=False)
 class Examples:
-    """What a model learns from and what it chooses on.
+    """What a model learns from, what it chooses on and what it is tested on.
 
     Attributes:
-        items: Texts, lists of words or series, those held out last.
+        items: Texts, lists of words or series: those learnt from, those held out, those
+            tested on.
         targets: Class ids, int64, or numbers, float32, of each or of its steps.
         held_out: How many are held out.
+        tested: How many are tested on.
     """
 
     items: Items
     targets: Targets
     held_out: int
+    tested: int = 0
 
-    def parts(self) -> tuple[tuple[Items, Targets], tuple[Items, Targets]]:
+    def parts(self) -> tuple[Pairs, Pairs]:
         """Items and targets to train on, and those held out."""
-        at = len(self.items) - self.held_out
+        end = len(self.items) - self.tested
+        at = end - self.held_out
         return (
             (self.items[:at], self.targets[:at]),
-            (self.items[at:], self.targets[at:]),
+            (self.items[at:end], self.targets[at:end]),
+        )
+
+    def test_parts(self) -> tuple[Pairs, Pairs]:
+        """Items and targets that are known before the test, and those to test on."""
+        end = len(self.items) - self.tested
+        return (
+            (self.items[:end], self.targets[:end]),
+            (self.items[end:], self.targets[end:]),
         )
 
     def write(self, folder: Path) -> None:
@@ -59,7 +74,7 @@ class Examples:
                 starts=values.starts,
                 targets=told,
                 target_starts=starts,
-                held_out=np.array(self.held_out),
+                counts=np.array([self.held_out, self.tested]),
             )
 
 
@@ -86,7 +101,7 @@ def read_examples(run: RunFolder) -> Examples:
     path = state_folder(run) / EXAMPLES
     try:
         with np.load(path, allow_pickle=False) as saved:
-            kind, held_out = str(saved["kind"]), int(saved["held_out"])
+            kind, counts = str(saved["kind"]), saved["counts"].tolist()
             joined = Sequences(saved["values"], saved["starts"])
             told, starts = saved["targets"], saved["target_starts"]
             targets = Sequences(told, starts) if len(starts) else told
@@ -97,10 +112,10 @@ def read_examples(run: RunFolder) -> Examples:
         ) from None
     rows = [joined[row] for row in range(len(joined))]
     if kind == "series":
-        return Examples(rows, targets, held_out)
+        return Examples(rows, targets, *counts)
     texts = [row.tobytes().decode() for row in rows]
     items: Items = texts if kind == "text" else [json.loads(text) for text in texts]
-    return Examples(items, targets, held_out)
+    return Examples(items, targets, *counts)
 
 
 def begin_sequence_run(

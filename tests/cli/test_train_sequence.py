@@ -38,6 +38,32 @@ def test_classify_texts(folder):
     assert "was finished already" in again.err
 
 
+def test_columns_by_name_and_a_part_to_test_on(folder):
+    rows = [line.split("\t") for line in TABLE.splitlines()]
+    words = [f"{n} {text}" for n, (_, text) in enumerate(rows)]
+    table = "".join(f"{kind},{w}\n" for (kind, _), w in zip(rows, words, strict=True))
+    (folder / "rows.csv").write_text("which,words\n" + table)
+    names = ("--text", "words", "--label", "which", "--test", "hash")
+    told = json.loads(
+        recurro(
+            "train", "classify", "rows.csv", *SMALL, *names, "--json", "-o", "run"
+        ).out
+    )
+    assert [row["name"] for row in told["test_baselines"]][-1] == "network"
+    assert told["test"]["accuracy"] > 0.8
+    config = (folder / "run" / "config.yaml").read_text()
+    assert "text: words" in config
+    assert "On the part to test on" in (folder / "run" / "report.html").read_text()
+    found = json.loads(recurro("evaluate", "run", "rows.csv", "--json").out)
+    assert found["accuracy"] > 0.8
+    rows = json.loads(recurro("predict", "run", "rows.csv", "--json").out)
+    assert rows[3]["text"] == words[3]
+    (folder / "new.csv").write_text("which,words\nzz,ab\n")
+    assert "line 2 of 'new.csv' must name one of the 2 classes" in complaint(
+        "evaluate", "run", "new.csv"
+    )
+
+
 def test_classify_series_by_settings_from_everywhere(folder, monkeypatch):
     (folder / "walks.ts").write_text(SERIES)
     monkeypatch.setenv("RECURRO_TRAIN_EPOCHS", "2")
@@ -84,7 +110,7 @@ def test_series_in_windows(folder):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("regress", "rows.tsv"), "must say a number of each sequence, got 'ab'"),
+        (("regress", "rows.tsv"), "line 1 of 'rows.tsv' must say a number"),
         (("classify", "no.ts"), "no.ts"),
         (("classify", "rows.tsv", "--head", "normal"), "softmax or ordinal"),
         (("classify", "rows.tsv", "--hidden-size", 0), "--hidden-size: must be"),

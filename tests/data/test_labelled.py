@@ -1,27 +1,172 @@
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
-from recurro.data import read_items, read_labelled
+from recurro.data import (
+    Roles,
+    is_test,
+    read_classes,
+    read_frames,
+    read_items,
+    read_labelled,
+)
 from recurro.errors import DataError
+from tests.datasets import dataset
+
+PAIRS = [("ham", "See you"), ("spam", "You won")]
 
 
-def test_each_kind_of_file(tmp_path) -> None:
-    (tmp_path / "a.ts").write_text("@targetLabel true\n@data\n1,2:3.5\n")
-    items, labels = read_labelled(tmp_path / "a.ts")
-    assert (items[0].tolist(), labels) == ([[1.0], [2.0]], [3.5])
-    assert read_items(tmp_path / "a.ts")[0].tolist() == items[0].tolist()
-    (tmp_path / "it").mkdir()
-    (tmp_path / "it" / "Rossi.txt").write_text("x\n\ny\n")
-    (tmp_path / "it" / "Bianchi.txt").write_text("z\n")
-    assert read_labelled(tmp_path / "it") == (
-        ["z", "x", "y"],
-        ["Bianchi", "Rossi", "Rossi"],
+@pytest.fixture
+def write(tmp_path):
+    def write(name: str, text: str):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+        return path
+
+    return write
+
+
+def pairs(found) -> list[tuple[object, object]]:
+    return list(zip(found.labels, found.items, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.tsv", "ham\tSee you\n\nspam\tYou won"),
+        ("a.tsv", "text\tlabel\nSee you\tham\nYou won\tspam\n"),
+        ("a.train", "ham See you\nspam You won\n"),
+        ("a.txt", "ham\tSee you\nspam\tYou won\n"),
+        ("a.csv", "id,text,label\n1,See you,ham\n2,You won,spam\n"),
+        (
+            "a.jsonl",
+            '{"text": "See you", "label": "ham"}\n{"text": "You won", "label": "spam"}',
+        ),
+    ],
+)
+def test_each_kind_of_file_of_texts(write, name, text) -> None:
+    found = read_labelled(write(name, text))
+    assert pairs(found) == PAIRS
+    assert found.keys == found.items
+    assert found.places[1].endswith(f"{name}'")
+
+
+def test_columns_by_name(write) -> None:
+    path = write("a.csv", "who,said\nham,See you\nspam,You won\n")
+    roles = Roles(text="said", label="who")
+    assert pairs(read_labelled(path, roles)) == PAIRS
+    assert read_items(path, Roles(text="said")).items == ["See you", "You won"]
+    with pytest.raises(DataError, match="must have a column 'text', it has 'who', 'sa"):
+        read_labelled(path)
+
+
+def test_series(write) -> None:
+    path = write("a.ts", "@targetLabel true\n@data\n1,2:3.5\n")
+    found = read_labelled(path)
+    assert (found.items[0].tolist(), found.labels) == ([[1.0], [2.0]], [3.5])
+    assert read_items(path).labels == [None]
+    with pytest.raises(DataError, match="names to be split by hash"):
+        found.split()
+    table = write("a.csv", "who,x,label\na,1,up\nb,5,down\na,2,up\n")
+    found = read_labelled(table, Roles(id="who"))
+    assert (found.keys, found.labels) == (["a", "b"], ["up", "down"])
+    assert found.items[0].tolist() == [[1.0], [2.0]]
+
+
+def test_folders(write, tmp_path) -> None:
+    write("it/Rossi.txt", "x\n\ny\n")
+    write("it/Bianchi.txt", "z\n")
+    write("it/notes.md", "nothing")
+    found = read_labelled(tmp_path / "it")
+    assert pairs(found) == [("Bianchi", "z"), ("Rossi", "x"), ("Rossi", "y")]
+    assert found.notes == (
+        f"'{tmp_path}/it/notes.md': neither text nor table, left out.",
     )
-    assert read_items(tmp_path / "it" / "Rossi.txt") == ["x", "y"]
+    assert read_items(tmp_path / "it" / "Rossi.txt").items == ["x", "y"]
+
+    (tmp_path / "reviews").mkdir()
+    write("reviews/pos/1.txt", "so\ngood\n")
+    write("reviews/neg/1.txt", "bad")
+    found = read_labelled(tmp_path / "reviews")
+    assert pairs(found) == [("neg", "bad"), ("pos", "so good")]
+
+    (tmp_path / "moves").mkdir()
+    write("moves/walk/1.csv", "x,y\n1,2\n")
+    write("moves/run/1.csv", "x,y\n3,4\n5,6\n")
+    found = read_labelled(tmp_path / "moves")
+    assert (found.labels, found.keys) == (["run", "walk"], ["run/1.csv", "walk/1.csv"])
+    write("moves/run/2.csv", "x\n3\n")
+    with pytest.raises(DataError, match="must have the columns x, y as the files"):
+        read_labelled(tmp_path / "moves")
 
 
-def test_a_file_that_says_nothing(tmp_path) -> None:
-    (tmp_path / "a.ts").write_text("@data\n1,2\n")
-    with pytest.raises(DataError, match="must say a class or a number"):
-        read_labelled(tmp_path / "a.ts")
+def test_frames(write) -> None:
+    path = write("a.csv", "who,x,label\na,1,up\nb,5,down\na,2,down\n")
+    found = read_frames(path, Roles(id="who"))
+    assert found.labels == [["up", "down"], ["down"]]
+    with pytest.raises(
+        DataError, match=r"line 4, column 'label' .* the same in all ste"
+    ):
+        read_labelled(path, Roles(id="who"))
+    with pytest.raises(DataError, match=r"line 2, column 'label' .* got nothing"):
+        read_frames(write("b.csv", "x,label\n1,\n"))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("a.ts", "@data\n1,2\n", "must say a class or a number"),
+        ("a.csv", "text,label\nx,a\n,b\n", "line 3, column 'text' .* got nothing"),
+        ("a.csv", "text,label\nx,a\ny,\n", "line 3, column 'label' .* got nothing"),
+        ("a.csv", "text,label\nx,a\ny\n", "line 3 of .* 2 cells"),
+        ("a.tsv", "a\tx\nb\n", "line 2 of .* a tab and a text, got 'b'"),
+        ("a.tsv", "a\tx\nb\t \n", "line 2 of .* a tab and a text, got 'b'"),
+        ("a.txt", "a x\nb\n", "line 2 of .* a space and a text, got 'b'"),
+        ("a.txt", "we are\nnot by\nany class\n", "begin with a label, got 3 different"),
+        ("a.jsonl", '{"text": "x"}\n', "must have a column 'label', it has 'text'"),
+        ("a.txt", "", "is empty"),
+    ],
+)
+def test_bad_input(write, name, text, said) -> None:
+    with pytest.raises(DataError, match=said):
+        read_labelled(write(name, text))
+
+
+def test_columns_where_there_are_none(write, tmp_path) -> None:
+    series = write("a.ts", "@classLabel true\n@data\n1,2:a\n")
+    with pytest.raises(DataError, match="Leave --text out"):
+        read_labelled(series, Roles(text="x"))
+    write("it/A.txt", "x\n")
+    with pytest.raises(DataError, match="Leave --id out"):
+        read_labelled(tmp_path / "it", Roles(id="x"))
+    with pytest.raises(DataError, match="must name the columns 'said' and 'label'"):
+        read_labelled(write("a.train", "1 good\n"), Roles(text="said"))
+    write("mixed/A.txt", "x\n")
+    write("mixed/a.csv", "x\n1\n")
+    with pytest.raises(DataError, match=r"of one kind: .* 'A.txt' and 'a.csv'"):
+        read_labelled(tmp_path / "mixed")
+
+
+def test_real_texts() -> None:
+    found = read_labelled(dataset("sst2/stsa.binary.dev"))
+    assert Counter(found.labels) == {"0": 428, "1": 444}
+    surnames, known = (
+        read_labelled(dataset("surnames")),
+        read_classes(dataset("surnames")),
+    )
+    assert surnames.items == known.items
+    train, test = surnames.split()
+    assert len(train) + len(test) == len(surnames)
+    assert all(map(is_test, test.items))
+    assert not any(map(is_test, train.items))
+
+
+def test_real_series_with_dirt() -> None:
+    roles = Roles(time="# Columns: time", label="Lable")
+    found = read_labelled(dataset("arem"), roles)
+    assert (len(found), len(set(found.labels))) == (65, 7)
+    assert {item.shape[1] for item in found.items} == {6}
+    assert "480 rows held several numbers in one cell" in found.notes[1]

@@ -97,6 +97,18 @@ def test_nothing_leaks_from_what_is_held_out() -> None:
     words = SequenceClassifier(**SMALL, epochs=1)
     words.fit(TEXTS, NAMES, valid=(["zz zz"], ["ab"]))
     assert "zz" not in words.reader_.tokenizer.symbols
+    tested = SequenceClassifier(**SMALL, epochs=1).fit(
+        TEXTS, NAMES, test=(["zz ab", "ab", "xy"], ["ab", "xy", "ab"])
+    )
+    plain = SequenceClassifier(**SMALL, epochs=1).fit(TEXTS, NAMES)
+    assert tested.reader_ == plain.reader_
+    assert tested.baselines_ == plain.baselines_
+    for name, weight in plain.network_.state_dict().items():
+        assert torch.equal(tested.network_.state_dict()[name], weight), name
+    assert tested.test_[-1] == {
+        "name": "network",
+        **tested.evaluate(["zz ab", "ab", "xy"], ["ab", "xy", "ab"]),
+    }
 
 
 def test_without_held_out_part_no_choice_is_made() -> None:
@@ -163,14 +175,17 @@ def test_a_resumed_run_gives_the_same_bits(tmp_path, data) -> None:
                 raise Stopped
 
     settings = {**SMALL, "epochs": 4, "checkpoint_steps": 5, "dropout": 0.2}
-    whole = SequenceClassifier(**settings).fit(*data)
+    test = data[0][:6], data[1][:6]
+    whole = SequenceClassifier(**settings).fit(*data, test=test)
     run = tmp_path / "run"
     with pytest.raises(Stopped):
-        SequenceClassifier(**settings, out=run).fit(*data, progress=Stopper())
+        model = SequenceClassifier(**settings, out=run)
+        model.fit(*data, test=test, progress=Stopper())
     resumed = SequenceClassifier.resume(run)
     for name, weight in whole.network_.state_dict().items():
         assert torch.equal(resumed.network_.state_dict()[name], weight), name
     assert resumed.baselines_ == whole.baselines_
+    assert resumed.test_ == whole.test_ == SequenceClassifier.load(run).test_
 
 
 def test_damaged_runs(tmp_path) -> None:

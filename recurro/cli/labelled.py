@@ -1,0 +1,102 @@
+"""What the commands read for tasks that say one thing of each sequence."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from recurro.data import Labelled, read_items, read_labelled
+from recurro.errors import DataError
+from recurro.tasks import SequenceClassifier, SequenceRegressor
+
+__all__ = ["items_of", "labelled_of", "training_of"]
+
+Model = SequenceClassifier | SequenceRegressor
+
+
+def training_of(model: Model, file: Path) -> dict[str, Any]:
+    """The arguments of ``fit``: what a file says, and the part to test on, if any."""
+    found, test = _read(model, file), None
+    for note in found.notes:
+        warnings.warn(note, stacklevel=2)
+    asked = model.settings.data.test
+    if asked == "hash":
+        found, test = found.split()
+    elif asked is not None:
+        test = _read(model, Path(asked))
+    if isinstance(model, SequenceRegressor):
+        found = _numbered(found)
+        test = test and _numbered(test)
+    else:
+        found = _classes(found)
+        test = test and _known(test, found.labels)
+    tested = None if test is None else (test.items, test.labels)
+    return {"X": found.items, "y": found.labels, "test": tested}
+
+
+def labelled_of(model: Model, file: Path) -> tuple[list[Any], list[Any]]:
+    """Sequences and what is said of them, as the model would say it."""
+    found = _read(model, file)
+    if isinstance(model, SequenceRegressor):
+        found = _numbered(found)
+    else:
+        found = _known(found, model.classes_.tolist())
+    return found.items, found.labels
+
+
+def items_of(model: Model, file: Path) -> list[Any]:
+    """Sequences, whatever is said of them."""
+    data = model.settings.data
+    roles = None if file.suffix == ".ts" else data.roles
+    return read_items(file, roles, encoding=data.encoding).items
+
+
+def _read(model: Model, file: Path) -> Labelled:
+    data = model.settings.data
+    return read_labelled(file, data.roles, encoding=data.encoding)
+
+
+def _numbered(found: Labelled) -> Labelled:
+    """The same with numbers as labels."""
+    numbers = [_number(label) for label in found.labels]
+    if None in numbers:
+        at = numbers.index(None)
+        raise DataError(
+            f"regress: {found.places[at]} must say a number of its sequence, got "
+            f"{found.labels[at]!r}. Use classify for classes."
+        )
+    return replace(found, labels=numbers)
+
+
+def _classes(found: Labelled) -> Labelled:
+    """The same with numbers as classes, where all are numbers."""
+    numbers = [_number(label) for label in found.labels]
+    return found if None in numbers else replace(found, labels=numbers)
+
+
+def _known(found: Labelled, classes: Sequence[Any]) -> Labelled:
+    """The same with classes such as those of training, all of them known."""
+    known = set(classes)
+    turn = str if isinstance(next(iter(known)), str) else _number
+    labels = [turn(label) for label in found.labels]
+    strange = [row for row, label in enumerate(labels) if label not in known]
+    if strange:
+        row, more = strange[0], f" ({len(strange)} such items)" if strange[1:] else ""
+        raise DataError(
+            f"classify: {found.places[row]} must name one of the {len(known)} classes "
+            f"seen in training, got {found.labels[row]!r}{more}. Mend it, leave it "
+            "out, or train with it."
+        )
+    return replace(found, labels=labels)
+
+
+def _number(label: object) -> float | None:
+    """A label as a number, whole if it is, or ``None`` if it is none."""
+    try:
+        number = float(str(label))
+    except ValueError:
+        return None
+    return int(number) if number.is_integer() else number
