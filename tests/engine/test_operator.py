@@ -159,35 +159,39 @@ def inductor():
 
 
 def without_a_compiler():
+    os.environ["RECURRO_COMPILE"] = "0"
     x = torch.randn(TIME, BATCH, 4, requires_grad=True)
     same(GRU(4, 6), x, count=0)
 
 
-def run_apart(function, compile_="1"):
-    code = f"from tests.engine.test_operator import {function.__name__} as f; f()"
+def run_apart(*functions):
+    """In one process of their own, for it takes seconds to load the compiler."""
+    names = ", ".join(function.__name__ for function in functions)
+    code = f"""
+import torch
+from tests.engine.test_operator import {names}
+for check in [{names}]:
+    torch._dynamo.reset()
+    check()
+"""
     done = subprocess.run(
         [sys.executable, "-W", "error::UserWarning", "-c", code],
         cwd=ROOT,
         capture_output=True,
         text=True,
-        env={**os.environ, "RECURRO_COMPILE": compile_},
+        env={**os.environ, "RECURRO_COMPILE": "1"},
     )
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("check", [any_size, transforms_and_files, autocast])
-def test_graphs(check):
-    run_apart(check)
+def test_graphs():
+    run_apart(any_size, transforms_and_files, autocast, without_a_compiler)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("check", [one_graph, inductor])
 def test_more_graphs(check):
     run_apart(check)
-
-
-def test_without_compiled_code_the_reference_stands_in_the_graph():
-    run_apart(without_a_compiler, "0")
 
 
 def arguments_of(request, keep=True):
