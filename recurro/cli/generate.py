@@ -1,10 +1,11 @@
-"""``recurro generate``: text out of a run."""
+"""``recurro generate``: text out of a run, or music."""
 
 from __future__ import annotations
 
 import math
 import sys
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -16,12 +17,31 @@ from recurro.errors import ArgumentError
 if TYPE_CHECKING:
     from recurro.cli.language import Model
 
+LENGTH = 500
+"""Symbols that are written, if nothing else is said."""
+
+MUSIC = "Music"
+
 Prompt = Annotated[
     str,
-    typer.Option("--prompt", "-p", metavar="TEXT", help="What the text begins with."),
+    typer.Option(
+        "--prompt",
+        "-p",
+        metavar="TEXT",
+        help="What the text begins with; of music, a file whose first piece to go on "
+        "from.",
+    ),
 ]
 Length = Annotated[
-    int, typer.Option("--length", "-n", metavar="N", help="Symbols to add.")
+    int | None,
+    typer.Option(
+        "--length",
+        "-n",
+        metavar="N",
+        help="Symbols to add, or frames of music. [dim]\\[default: 500, of music 64]"
+        "[/dim]",
+        show_default=False,
+    ),
 ]
 Temperature = Annotated[
     float,
@@ -57,6 +77,35 @@ Label = Annotated[
     str | None,
     typer.Option("--class", metavar="NAME", help="Of a run by class: which class."),
 ]
+Midi = Annotated[
+    Path | None,
+    typer.Option(
+        "--midi",
+        metavar="FILE",
+        help="Of a run of music: write the piece as MIDI.",
+        show_default=False,
+        rich_help_panel=MUSIC,
+    ),
+]
+Wav = Annotated[
+    Path | None,
+    typer.Option(
+        "--wav",
+        metavar="FILE",
+        help="Write how it sounds.",
+        show_default=False,
+        rich_help_panel=MUSIC,
+    ),
+]
+Tempo = Annotated[
+    float,
+    typer.Option(
+        "--tempo",
+        metavar="X",
+        help="Quarter notes a minute.",
+        rich_help_panel=MUSIC,
+    ),
+]
 Stream = Annotated[
     bool,
     typer.Option(
@@ -74,7 +123,7 @@ Json = Annotated[
 def generate(
     run: RunFolder,
     prompt: Prompt = "",
-    length: Length = 500,
+    length: Length = None,
     temperature: Temperature = 1.0,
     top_k: TopK = None,
     top_p: TopP = None,
@@ -83,25 +132,36 @@ def generate(
     number: Number = 1,
     label: Label = None,
     stream: Stream = False,
+    midi: Midi = None,
+    wav: Wav = None,
+    tempo: Tempo = 100.0,
     threads: Threads = None,
     json: Json = False,
 ) -> None:
     """Write text as the training text might go on.
 
-    A run of lines writes one item, up to its end; --number writes several.
+    A run of lines writes one item, up to its end; --number writes several. One of music
+    composes a piece: MIDI, sound, or the pitches of each frame.
     """
-    _check_flags(locals())
+    given = dict(locals())
+    _check_flags(given)
     use_threads(threads)
     from recurro.cli.language import open_run
+    from recurro.cli.music import compose
     from recurro.cli.show import print_json
+    from recurro.tasks.runs import task_of
 
+    if task_of(run) == "music":
+        compose(run, given)
+        return
+    _check_text(given)
     model = open_run(run)
     _check_class(model, label)
     texts = []
     for index in range(number):
         pieces = model.stream(
             prompt,
-            length,
+            length or LENGTH,
             label=label,
             temperature=temperature,
             top_k=top_k,
@@ -121,7 +181,7 @@ def _check_flags(given: Mapping[str, Any]) -> None:
     """Refuse flags that are out of range, or that another one leaves without effect."""
     temperature, top_p = given["temperature"], given["top_p"]
     sound = {
-        "length": (given["length"] >= 1, "at least 1"),
+        "length": (given["length"] is None or given["length"] >= 1, "at least 1"),
         "temperature": (0 <= temperature < math.inf, "a finite number of at least 0"),
         "top_k": (given["top_k"] is None or given["top_k"] >= 1, "at least 1"),
         "top_p": (top_p is None or 0 < top_p <= 1, "above 0 and at most 1"),
@@ -146,6 +206,16 @@ def _check_flags(given: Mapping[str, Any]) -> None:
             "--stream: must be left out with --json, which prints whole texts, got "
             "both. Leave one of them out."
         )
+
+
+def _check_text(given: Mapping[str, Any]) -> None:
+    """Refuse what only music has."""
+    for name in ("midi", "wav"):
+        if given[name] is not None:
+            raise ArgumentError(
+                f"--{name}: is for a run of music, got '{given[name]}' for one of text."
+                " Leave it out."
+            )
 
 
 def _check_class(model: Model, label: str | None) -> None:

@@ -28,6 +28,7 @@ from recurro.cli.options import UsageError
 from recurro.cli.predict import predict
 from recurro.cli.resume import resume
 from recurro.cli.train_lm import train_lm
+from recurro.cli.train_music import train_music
 from recurro.cli.train_ngram import train_ngram
 from recurro.cli.train_sequence import train_classify, train_regress
 from recurro.errors import RecurroError
@@ -46,6 +47,7 @@ _ORDER = (
     "ngram",
     "classify",
     "regress",
+    "music",
     "training",
 )
 _HELP = {"help_option_names": ["-h", "--help"]}
@@ -230,6 +232,7 @@ _add(train, "lm", train_lm)
 _add(train, "ngram", train_ngram)
 _add(train, "classify", train_classify)
 _add(train, "regress", train_regress)
+_add(train, "music", train_music)
 _add(bench, "engine", bench_engine)
 _add(bench, "stream", bench_stream)
 _add(bench, "tasks", bench_tasks)

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from recurro.cli import music
 from recurro.cli.labelled import items_of, labelled_of, training_of
 from recurro.cli.show import outcome, print_json, print_rows, say, say_dim, watch
 from recurro.errors import ArgumentError
 from recurro.report import write_report
-from recurro.tasks import SequenceClassifier, SequenceRegressor
+from recurro.tasks import MusicModel, SequenceClassifier, SequenceRegressor
 from recurro.tasks.regressor import LEVEL
 from recurro.tasks.sequence import SequenceEstimator
 from recurro.tasks.sequence_config import HEADS
@@ -42,12 +43,14 @@ class TaskVerbs:
             intervals, where one is asked for.
         training: The arguments of ``fit``, by name, where they are not those of
             ``evaluate``.
+        next: What a person may do when training has ended.
     """
 
     model: type[SequenceEstimator]
     read: Callable[[Any, Sequence[Path]], tuple[Any, ...]]
     answers: Callable[[Any, Path, float | None], Answers]
     training: Callable[[Any, Sequence[Path]], dict[str, Any]] | None = None
+    next: str = "evaluate {run} FILE"
 
 
 def train_run(
@@ -183,11 +186,15 @@ def finish(model: SequenceEstimator, run: Path, *, as_json: bool) -> None:
         say(f"{history.explosions} steps exploded and were skipped.")
     say(f"run     {run}")
     say(f"report  {run / 'report.html'}")
-    say_dim(f"Try next: recurro evaluate {run} FILE")
+    say_dim(f"Try next: recurro {TASKS[model.task].next.format(run=run)}")
 
 
 TASKS: dict[str, TaskVerbs] = {
     "classify": TaskVerbs(SequenceClassifier, _labelled, _classes, _training),
     "regress": TaskVerbs(SequenceRegressor, _labelled, _numbers, _training),
+    "music": TaskVerbs(
+        *(MusicModel, music.to_score, music.log_probs, music.to_learn),
+        next="generate {run} --midi FILE --wav FILE",
+    ),
 }
 """What there is to know of each task, by its word."""

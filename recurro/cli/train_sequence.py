@@ -220,7 +220,7 @@ def train_classify(
 
     [dim]Settings: --config < RECURRO_TRAIN_EPOCHS=3 < --set < flags.[/dim]
     """
-    _train("classify", dict(locals()))
+    train_task("classify", dict(locals()))
 
 
 def train_regress(
@@ -271,31 +271,39 @@ def train_regress(
 
     [dim]Settings: --config < RECURRO_TRAIN_EPOCHS=3 < --set < flags.[/dim]
     """
-    _train("regress", dict(locals()))
+    train_task("regress", dict(locals()))
 
 
 _OURS = (*("data", "config", "set_", "out", "overwrite", "threads", "json", "quiet"),)
 """Options that are no settings of the model."""
 
 
-def _train(task: str, given: Mapping[str, Any]) -> None:
-    """Train a model of a task as the options say, and tell the outcome."""
+def train_task(task: str, given: Mapping[str, Any]) -> None:
+    """Train a model of a task as the options say, and tell the outcome.
+
+    Args:
+        task: Its word.
+        given: The options by name: ``data``, a path or several, those of every run, and
+            settings, which are ``None`` where they were not given.
+    """
     use_threads(given["threads"])
-    from recurro.cli.sequences import finish, train_run
+    from recurro.cli.sequences import TASKS, finish, train_run
     from recurro.cli.settings import Given
-    from recurro.tasks.sequence_config import SECTIONS
+    from recurro.tasks.sequence_config import sections_of
 
     flags = {
         key: value
         for key, value in given.items()
         if key not in _OURS and value is not None
     }
-    asked = Given(flags, None, given["config"], given["set_"] or (), SECTIONS)
-    run = given["out"] or free_folder(name_of([given["data"]]))
+    sections = sections_of(TASKS[task].model.kind)
+    asked = Given(flags, None, given["config"], given["set_"] or (), sections)
+    files = [given["data"]] if isinstance(given["data"], Path) else given["data"]
+    run = given["out"] or free_folder(name_of(files))
     with interruptible(run), asked.named():
         model = train_run(
             {**asked.tree(), "task": task},
-            [given["data"]],
+            files,
             run,
             overwrite=given["overwrite"],
             quiet=given["quiet"],

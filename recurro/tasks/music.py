@@ -211,6 +211,7 @@ class MusicModel(SequenceEstimator):
         y: object = None,
         *,
         valid: Data | None = None,
+        test: Data | None = None,
         progress: Progress | None = None,
     ) -> Self:
         """Learn from pieces.
@@ -220,6 +221,7 @@ class MusicModel(SequenceEstimator):
             y: Nothing; scikit-learn passes it.
             valid: Pieces that choices (the best epoch) are made on; without them a
                 share ``held_out`` of the others.
+            test: Pieces that the model and its baselines are scored on at the end.
             progress: Shown how training goes.
 
         Raises:
@@ -228,8 +230,10 @@ class MusicModel(SequenceEstimator):
             RunError: If ``out`` holds another run or cannot be written.
             DivergenceError: If training explodes and does not come back.
         """
-        chosen = None if valid is None else (valid, valid)
-        return super().fit(X, X, valid=chosen, progress=progress)
+        chosen, last = (
+            None if pieces is None else (pieces, pieces) for pieces in (valid, test)
+        )
+        return super().fit(X, X, valid=chosen, test=last, progress=progress)
 
     def _items(self, X: Any) -> list[np.ndarray]:  # noqa: ANN401
         pieces = list(X)

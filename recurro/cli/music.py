@@ -1,0 +1,108 @@
+"""What the commands do with music: which part of a file is for what, and samples."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from recurro.cli.show import print_json, say
+from recurro.data import read_pieces, score_of, synthesize, write_midi, write_wav
+from recurro.data.music import LOWEST
+from recurro.errors import ArgumentError, DataError
+from recurro.tasks import MusicModel
+
+__all__ = ["FRAMES", "compose", "log_probs", "to_learn", "to_score"]
+
+FRAMES = 64
+"""Frames that are composed, if nothing else is said."""
+
+
+def to_learn(model: MusicModel, files: Sequence[Path]) -> dict[str, Any]:
+    """The arguments of ``fit``: parts by their names, or all that there is.
+
+    Raises:
+        DataError: If there are parts, and none is named train.
+    """
+    parts = read_pieces(list(files), model.step)
+    pieces = [*parts.get("", []), *parts.get("train", [])]
+    if not pieces:
+        raise DataError(
+            f"train music: '{files[0]}' must be a list of pieces or have a part named "
+            f"train, got {', '.join(parts)}. Name the part train."
+        )
+    return {"X": pieces, "valid": parts.get("valid"), "test": parts.get("test")}
+
+
+def to_score(model: MusicModel, files: Sequence[Path]) -> tuple[list[np.ndarray]]:
+    """The argument of ``evaluate``: the part named test, or all that has no part.
+
+    Raises:
+        DataError: If there are parts, and none is named test.
+    """
+    parts = read_pieces(list(files), model.step)
+    pieces = parts.get("test") or parts.get("")
+    if not pieces:
+        raise DataError(
+            f"evaluate: '{files[0]}' must be a list of pieces or have a part named "
+            f"test, got {', '.join(parts)}. Name the part test."
+        )
+    return (pieces,)
+
+
+def log_probs(
+    model: MusicModel, file: Path, interval: float | None
+) -> list[dict[str, Any]]:
+    """Log P of each piece of a file."""
+    (pieces,) = to_score(model, [file])
+    return [
+        {"log_prob": float(value), "piece": str(number), "frames": str(len(piece))}
+        for number, (value, piece) in enumerate(
+            zip(model.log_prob(pieces), pieces, strict=True)
+        )
+    ]
+
+
+def compose(run: Path, given: Mapping[str, Any]) -> None:
+    """Compose a piece; write it as MIDI and sound, or print the pitches of each frame.
+
+    Args:
+        run: A run of music.
+        given: The options of ``recurro generate``.
+
+    Raises:
+        ArgumentError: If an option is for text alone.
+    """
+    usual = {"top_k": None, "top_p": None, "beam": None, "label": None, "stream": False}
+    usual["number"] = 1
+    for name, value in usual.items():
+        if given[name] != value:
+            option = {"label": "class"}.get(name, name.replace("_", "-"))
+            raise ArgumentError(
+                f"--{option}: is for text, got {given[name]} for a run of music. Leave "
+                "it out."
+            )
+    if given["tempo"] <= 0:
+        raise ArgumentError(
+            f"--tempo: must be above 0 quarter notes a minute, got {given['tempo']}."
+        )
+    model, prompt = MusicModel.load(run), given["prompt"]
+    roll = model.generate(
+        given["length"] or FRAMES,
+        prompt=to_score(model, [Path(prompt)])[0][0] if prompt else None,
+        temperature=given["temperature"],
+        seed=given["seed"],
+    )
+    score = score_of(roll, model.step, given["tempo"])
+    if given["midi"] is not None:
+        write_midi(given["midi"], score)
+    if given["wav"] is not None:
+        write_wav(given["wav"], synthesize(score))
+    frames = [(np.flatnonzero(frame) + LOWEST).tolist() for frame in roll]
+    if given["json"]:
+        print_json({"frames": frames})
+    elif given["midi"] is None and given["wav"] is None:
+        for frame in frames:
+            say(" ".join(map(str, frame)) or "-")
