@@ -31,6 +31,7 @@ from recurro.data.glucose import (
 from recurro.data.labelled import Labelled, read_frames, read_items, read_labelled
 from recurro.data.midi import Note, Score, read_midi, write_midi
 from recurro.data.music import as_roll, read_pieces, roll_of, score_of
+from recurro.data.numbered_texts import NumberedTexts, liked_posts, paid_adverts
 from recurro.data.prices import garch_prices, log_returns
 from recurro.data.recordings import (
     RecordingWindows,
@@ -82,6 +83,7 @@ __all__ = [
     "LabelledSeries",
     "LogMel",
     "Note",
+    "NumberedTexts",
     "Patient",
     "RecordingWindows",
     "Roles",
@@ -128,12 +130,14 @@ __all__ = [
     "hash_split",
     "is_test",
     "join_series",
+    "liked_posts",
     "line_batch",
     "line_batches",
     "line_groups",
     "log_returns",
     "mask_features",
     "next_times",
+    "paid_adverts",
     "read_classes",
     "read_conll",
     "read_conllu",
