@@ -1,0 +1,142 @@
+"""Numbers of series and of texts: life that is left, salaries, likes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from recurro.baselines.sequences import fit_baselines, regressor_baselines
+from recurro.bench.tasks.case import Case, Found, Goal
+from recurro.data import (
+    NumberedTexts,
+    cut_recordings,
+    liked_posts,
+    paid_adverts,
+)
+from recurro.tasks import SequenceRegressor
+from recurro.tasks.metrics import regression_figures
+
+__all__ = ["CASES"]
+
+LIFE = {
+    "window": 30,
+    "stride": 2,
+    "held_out": 0.15,
+    "batch_size": 64,
+    "epochs": 10,
+    "hidden_size": 48,
+    "bidirectional": False,
+    "pooling": "last",
+    "dropout": 0.2,
+    "head": "plain",
+    "learning_rate": 0.003,
+    "schedule": "cosine",
+}
+TEXTS = {
+    "hidden_size": 32,
+    "pooling": "last",
+    "batch_size": 64,
+    "epochs": 15,
+    "learning_rate": 0.01,
+    "schedule": "cosine",
+}
+MOST = 125
+"""Cycles: more life than that is left is no more than that, in training and test."""
+
+
+def _life(folder: Path, seed: int, settings: Mapping[str, Any] = LIFE) -> Found:
+    """Cycles that are left to engines, told from their last windows."""
+    runs = _engines(folder / "train_FD001.txt")
+    left = [np.minimum(MOST, np.arange(len(run))[::-1]).astype(float) for run in runs]
+    begun = _engines(folder / "test_FD001.txt")
+    truth = np.minimum(MOST, np.loadtxt(folder / "RUL_FD001.txt"))
+    joined = np.concatenate(runs)
+    vary = [column for column in range(21) if len(np.unique(joined[:, column])) > 2]
+    runs, begun = ([run[:, vary] for run in part] for part in (runs, begun))
+    model = SequenceRegressor(**settings, seed=seed).fit(runs, left)
+    cuts = cut_recordings(runs, settings["window"], settings["stride"])
+    ends = zip(cuts.recordings, cuts.ends, strict=True)
+    numbers = np.array([left[run][end - 1] for run, end in ends])
+    last = [run[-settings["window"] :] for run in begun]
+    beside = _baselines((cuts.items, numbers), (last, truth), text=False)
+    return Found(model.evaluate(begun, truth), beside)
+
+
+def _engines(file: Path) -> list[np.ndarray]:
+    """The sensors of each engine ``(cycles, 21)``; behind id, cycle and 3 settings."""
+    table = np.loadtxt(file)
+    starts = np.flatnonzero(np.diff(table[:, 0])) + 1
+    return [part[:, 5:] for part in np.split(table, starts)]
+
+
+def _texts(
+    folder: Path,
+    seed: int,
+    make: Callable[..., NumberedTexts],
+    head: Literal["log-normal", "poisson"],
+) -> Found:
+    """Made texts; all errors as multiples of the best that there can be."""
+    train, test = make(6000), make(2000, seed=1)
+    model = SequenceRegressor(**TEXTS, head=head, seed=seed)
+    figures = model.fit(train.texts, train.numbers).evaluate(test.texts, test.numbers)
+    best = regression_figures(test.means, test.numbers)["rmse"]
+    beside = _baselines(
+        (train.texts, train.numbers), (test.texts, test.numbers), text=True
+    )
+    rows = {name: _of_best(row, best) for name, row in beside.items()}
+    return Found(_of_best(figures, best), {**rows, "true mean": {OF_BEST: 1.0}})
+
+
+OF_BEST = "rmse_of_best"
+"""The error over that of the true mean, on the same texts."""
+
+
+def _of_best(figures: Mapping[str, float], best: float) -> dict[str, float]:
+    return {**figures, OF_BEST: figures["rmse"] / best}
+
+
+def _baselines(
+    train: tuple[Sequence[Any], np.ndarray],
+    test: tuple[Sequence[Any], np.ndarray],
+    *,
+    text: bool,
+) -> dict[str, dict[str, float]]:
+    """The figures of each baseline on what is scored."""
+    models = regressor_baselines(text=text)
+    fit_baselines(models, *train)
+    return {
+        name: regression_figures(model.predict(test[0]), test[1])
+        for name, model in models.items()
+    }
+
+
+_INTERVALS = (Goal("coverage"), Goal("width", better="lower"))
+
+CASES = (
+    Case(
+        "regress",
+        "cmapss-fd001",
+        (Goal("rmse", 14.5, "lower"), Goal("mae", better="lower"), *_INTERVALS),
+        _life,
+        seeds=3,
+    ),
+    Case(
+        "regress",
+        "salaries",
+        (Goal(OF_BEST, 1.05, "lower"), *_INTERVALS),
+        partial(_texts, make=paid_adverts, head="log-normal"),
+        generated=True,
+    ),
+    Case(
+        "regress",
+        "likes",
+        (Goal(OF_BEST, 1.05, "lower"), *_INTERVALS),
+        partial(_texts, make=liked_posts, head="poisson"),
+        generated=True,
+    ),
+)
+"""What is measured of regressors."""
