@@ -40,6 +40,7 @@ if TYPE_CHECKING:  # the same names, for type checkers and editors
     from recurro.nn import accelerate as accelerate
     from recurro.nn import deaccelerate as deaccelerate
     from recurro.report import baseline_table as baseline_table
+    from recurro.tasks import AnomalyDetector as AnomalyDetector
     from recurro.tasks import ClassLanguageModel as ClassLanguageModel
     from recurro.tasks import LanguageModel as LanguageModel
     from recurro.tasks import MusicModel as MusicModel
@@ -50,6 +51,7 @@ if TYPE_CHECKING:  # the same names, for type checkers and editors
 __version__ = "0.1.0"
 
 _HOME = {
+    "AnomalyDetector": "recurro.tasks",
     "BlockDiagonal": "recurro.engine",
     "Cell": "recurro.cells",
     "ChoGRU": "recurro.cells",

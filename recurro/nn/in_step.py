@@ -93,7 +93,7 @@ class EachStep(StepHead):
         y: Float[Tensor, "time batch features"],
         lengths: Int[Tensor, " batch"],
         targets: Tensor,
-    ) -> Float[Tensor, " steps"]:
+    ) -> Float[Tensor, "steps ..."]:
         """-log p(target) of each step that counts."""
         return self.head.losses(join_steps(y, lengths), targets)
 

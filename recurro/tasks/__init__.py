@@ -5,12 +5,14 @@ from __future__ import annotations
 from recurro.tasks.by_class import ClassLanguageModel
 from recurro.tasks.classifier import SequenceClassifier
 from recurro.tasks.config import LanguageSettings
+from recurro.tasks.detector import AnomalyDetector
 from recurro.tasks.language_model import LanguageModel
 from recurro.tasks.music import MusicModel
 from recurro.tasks.ngram import NGramLanguageModel
 from recurro.tasks.regressor import SequenceRegressor
 
 __all__ = [
+    "AnomalyDetector",
     "ClassLanguageModel",
     "LanguageModel",
     "LanguageSettings",

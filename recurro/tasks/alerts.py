@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from math import exp, nan
 from typing import TypeAlias
 
 import numpy as np
 
-from recurro.errors import ArgumentError
+from recurro.errors import ArgumentError, DataError
 from recurro.types import Bool
 
-__all__ = ["Judged", "Span", "alert_events", "judge_alerts"]
+__all__ = ["Judged", "Span", "alert_events", "as_spans", "judge_alerts"]
 
 Span: TypeAlias = tuple[int, int]
 """The first and the last step of something."""
@@ -82,6 +83,45 @@ def alert_events(alerts: Bool[np.ndarray, " time"], gap: int = 1) -> list[Span]:
         return []
     groups = np.split(steps, np.flatnonzero(np.diff(steps) > gap) + 1)
     return [(int(group[0]), int(group[-1])) for group in groups]
+
+
+def as_spans(anomalies: Sequence[Span] | np.ndarray | None, steps: int) -> list[Span]:
+    """Known anomalies as spans, in order.
+
+    Args:
+        anomalies: The first and the last step of each; or whether there is one, at
+            each step.
+        steps: How many steps the stream has.
+
+    Raises:
+        DataError: If nothing is said, or they do not lie within the stream, each behind
+            the other.
+
+    Example:
+        >>> as_spans(np.array([0, 1, 1, 0, 1]), 5)
+        [(1, 2), (4, 4)]
+    """
+    if anomalies is None:
+        raise DataError(
+            "anomalies: must be given to judge alerts, got none. Give their steps, or "
+            "name the column that tells them (label)."
+        )
+    if isinstance(anomalies, np.ndarray) and anomalies.ndim == 1 and len(anomalies):
+        if len(anomalies) != steps:
+            raise DataError(
+                f"anomalies: must be told of each of the {steps} steps, got "
+                f"{len(anomalies)}. Give one for each."
+            )
+        return alert_events(anomalies.astype(bool))
+    spans = sorted((int(first), int(last)) for first, last in anomalies)
+    edges = [-1, *(edge for span in spans for edge in span), steps]
+    falls = [n for n, (a, b) in enumerate(pairwise(edges)) if a > b or b == steps == a]
+    if falls or edges.count(-1) > 1:
+        raise DataError(
+            f"anomalies: must be spans (first, last) of the {steps} steps that do not "
+            f"overlap, got {spans[:5]}. Mend them."
+        )
+    return spans
 
 
 def judge_alerts(

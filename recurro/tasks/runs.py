@@ -27,7 +27,10 @@ __all__ = [
     "task_of",
 ]
 
-TASKS = ("lm", "by-class", "ngram", "classify", "regress", "tag", "label", "music")
+TASKS = (
+    *("lm", "by-class", "ngram", "classify", "regress", "tag", "label", "music"),
+    "detect",
+)
 VOCABULARY = "vocabulary.json"
 CLASSES = "classes.json"
 
