@@ -126,3 +126,9 @@ def test_generated_pages_are_up_to_date() -> None:
         [sys.executable, script, "--check"], capture_output=True, text=True
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_task_is_added_in_under_60_lines() -> None:
+    task, _ = blocks(REPOSITORY / "docs" / "how-to" / "add-a-task.md", "python")
+    assert "class AngleModel(SequenceEstimator)" in task  # run as all pages are
+    assert len(task.splitlines()) < 60

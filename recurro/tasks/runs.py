@@ -138,7 +138,14 @@ def task_of(path: Path | str) -> str:
         RunError: If it is no run, incomplete, changed, from a newer version or of a
             task that is none of these.
     """
-    return _open(path)[2]
+    run, _, task = _open(path)
+    if task not in TASKS:
+        raise RunError(
+            f"{run.path}: must be the run of a task known here, got one of task "
+            f"{task!r}. Open it with the class of its task, upgrade recurro, or name "
+            "another run."
+        )
+    return task
 
 
 def read_run(
@@ -148,7 +155,7 @@ def read_run(
 
     Args:
         path: The folder.
-        task: The task it must be of, one of ``TASKS``.
+        task: The task it must be of.
 
     Raises:
         RunError: If it is no run, incomplete, changed, from a newer version or of
@@ -163,7 +170,7 @@ def open_run(path: Path | str, task: str) -> tuple[RunFolder, dict[str, Any]]:
 
     Args:
         path: The folder.
-        task: The task it must be of, one of ``TASKS``.
+        task: The task it must be of.
 
     Raises:
         RunError: If it is no run, incomplete, changed, from a newer version or of
@@ -182,12 +189,7 @@ def _open(path: Path | str) -> tuple[RunFolder, dict[str, Any], str]:
     run = RunFolder.open(path)
     tree = run.read_config()
     task = tree.get("task") if isinstance(tree, dict) else None
-    if task not in TASKS:
-        raise RunError(
-            f"{run.path}: must be the run of a task known here, got one of task "
-            f"{task!r}. Upgrade recurro, or name another run."
-        )
-    return run, tree, task
+    return run, tree, str(task)
 
 
 def read_classes_of(run: RunFolder) -> dict[str, int]:

@@ -19,8 +19,8 @@ from recurro.tasks.comparison import Comparison
 from recurro.tasks.estimator import NetworkEstimator
 from recurro.tasks.readers import Items, Reader, as_items, learn_reader, load_reader
 from recurro.tasks.sequence_config import (
+    PooledNetwork,
     SequenceData,
-    SequenceNetwork,
     SequenceSettings,
     TaskSettings,
 )
@@ -140,7 +140,7 @@ class SequenceEstimator(NetworkEstimator):
     ) -> Network:
         """The network, given what reads."""
         model = settings.model
-        assert isinstance(model, SequenceNetwork)
+        assert isinstance(model, PooledNetwork)
         directions = 1 + model.bidirectional
         pooling = Pooling(model.pooling, recurrent.output_size, directions=directions)
         head = self._head(pooling.width, model)

@@ -23,6 +23,7 @@ __all__ = [
     "ClassWeight",
     "HeadName",
     "ItemData",
+    "PooledNetwork",
     "RecurrentNetwork",
     "SequenceData",
     "SequenceNetwork",
@@ -200,12 +201,27 @@ def named_classes(value: object) -> object:
     return value
 
 
-class SequenceNetwork(RecurrentNetwork):
-    """What tells one thing of each sequence.
+class PooledNetwork(RecurrentNetwork):
+    """What makes one vector of each sequence.
 
     Attributes:
         pooling: What makes a vector of the steps: ``last``, ``max``, ``mean``,
             ``attention``, or several, joined.
+    """
+
+    pooling: tuple[Pool, ...] = ("max", "mean")
+
+    @field_validator("pooling", mode="before")
+    @classmethod
+    def _one_or_several(cls, value: object) -> object:
+        """Take ``max`` for ``[max]``, and ``max,mean`` for both."""
+        return value.split(",") if isinstance(value, str) else value
+
+
+class SequenceNetwork(PooledNetwork):
+    """What tells one thing of each sequence.
+
+    Attributes:
         head: What is made of the vector: ``softmax`` or ``ordinal`` for classes;
             ``normal``, ``plain``, ``log-normal`` or ``poisson`` for numbers.
         class_weight: What the loss of each class is multiplied by: ``None`` for 1,
@@ -213,15 +229,8 @@ class SequenceNetwork(RecurrentNetwork):
             class.
     """
 
-    pooling: tuple[Pool, ...] = ("max", "mean")
     head: HeadName = "softmax"
     class_weight: ClassWeight = None
-
-    @field_validator("pooling", mode="before")
-    @classmethod
-    def _one_or_several(cls, value: object) -> object:
-        """Take ``max`` for ``[max]``, and ``max,mean`` for both."""
-        return value.split(",") if isinstance(value, str) else value
 
     _words_for_classes = field_validator("class_weight", mode="before")(named_classes)
 
