@@ -56,6 +56,7 @@ from recurro.data.spans import (
     token_accuracy,
 )
 from recurro.data.split import hash_split, is_test, tail_start
+from recurro.data.spoken import Spoken, load_samples, read_spoken
 from recurro.data.steps import Roles, Steps, read_steps
 from recurro.data.synthesis import synthesize
 from recurro.data.tables import Table, read_table
@@ -96,6 +97,7 @@ __all__ = [
     "SeriesTable",
     "Sound",
     "SpanScores",
+    "Spoken",
     "Stamps",
     "Steps",
     "Table",
@@ -134,6 +136,7 @@ __all__ = [
     "line_batch",
     "line_batches",
     "line_groups",
+    "load_samples",
     "log_returns",
     "mask_features",
     "next_times",
@@ -148,6 +151,7 @@ __all__ = [
     "read_midi",
     "read_pieces",
     "read_series",
+    "read_spoken",
     "read_steps",
     "read_table",
     "read_text",
