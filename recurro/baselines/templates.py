@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from typing import Self
 
 import numpy as np
@@ -12,7 +12,7 @@ from recurro.errors import ArgumentError
 
 __all__ = ["JoinedTemplates", "MostFrequentText"]
 
-Tokens = tuple[int, ...]
+Tokens = tuple[Hashable, ...]
 
 
 class MostFrequentText:
@@ -46,7 +46,8 @@ class JoinedTemplates:
     shortened to half. The tokens are those of the templates on the way.
 
     Args:
-        most: How many templates are kept, drawn evenly from all.
+        most: Frames of templates that are kept at most; of more recordings, some are
+            drawn evenly.
 
     Attributes:
         kept_: How many were.
@@ -62,7 +63,7 @@ class JoinedTemplates:
         word recognition, IEEE TASSP 32(2), equations 6 to 9.
     """
 
-    def __init__(self, most: int = 500) -> None:
+    def __init__(self, most: int = 20_000) -> None:
         self.most = most
 
     def fit(self, features: Sequence[np.ndarray], texts: Sequence[Tokens]) -> Self:
@@ -80,7 +81,8 @@ class JoinedTemplates:
                 f"JoinedTemplates: there must be one text per recording, got "
                 f"{len(texts)} for {len(features)}. Take both from the same source."
             )
-        count = min(self.most, len(features))
+        frames = sum(map(len, features))
+        count = max(1, min(len(features), len(features) * self.most // frames))
         rows = np.linspace(0, len(features) - 1, count).round().astype(int)
         self.kept_ = count
         self.texts_ = [texts[row] for row in rows]
@@ -96,11 +98,10 @@ class JoinedTemplates:
 
     def _read(self, frames: np.ndarray) -> Tokens:
         """The templates on the cheapest way, by where each was entered."""
-        distances = self._distances(frames)
-        cost = np.full(distances.shape[1], np.inf)
+        cost = np.full(len(self.frames_), np.inf)
         entered = np.zeros(len(cost), np.int64)
         before, ends = 0.0, []
-        for t, distance in enumerate(distances):
+        for t, distance in enumerate(self._distances(frames)):
             cost, entered = self._step(cost, entered, before, t)
             cost += distance
             best = int(cost[self.last_].argmin())
@@ -132,8 +133,9 @@ class JoinedTemplates:
         began[self.first_[new]] = t
         return ways[kind, np.arange(len(cost))], began
 
-    def _distances(self, frames: np.ndarray) -> np.ndarray:
-        """|x_t - y_n|^2 for all frames of a recording and of the templates."""
-        frames = frames.astype(float)
-        squares = (frames**2).sum(1)[:, None] + (self.frames_**2).sum(1)
-        return np.maximum(squares - 2 * frames @ self.frames_.T, 0)
+    def _distances(self, frames: np.ndarray) -> Iterator[np.ndarray]:
+        """|x_t - y_n|^2 for each frame of a recording and all of the templates."""
+        squares = (self.frames_**2).sum(1)
+        for frame in frames.astype(float):
+            found = squares + (frame**2).sum() - 2 * (self.frames_ @ frame)
+            yield np.maximum(found, 0)

@@ -10,6 +10,7 @@ from recurro.tasks.language_model import LanguageModel
 from recurro.tasks.music import MusicModel
 from recurro.tasks.ngram import NGramLanguageModel
 from recurro.tasks.regressor import SequenceRegressor
+from recurro.tasks.speech import SpeechRecognizer
 
 __all__ = [
     "AnomalyDetector",
@@ -20,4 +21,5 @@ __all__ = [
     "NGramLanguageModel",
     "SequenceClassifier",
     "SequenceRegressor",
+    "SpeechRecognizer",
 ]
