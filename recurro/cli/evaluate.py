@@ -7,7 +7,15 @@ from typing import Annotated
 
 import typer
 
-from recurro.cli.options import Interval, Json, RunFolder, Threads
+from recurro.cli.options import (
+    BeamSize,
+    Interval,
+    Json,
+    LanguageRun,
+    LanguageWeight,
+    RunFolder,
+    Threads,
+)
 from recurro.cli.running import use_threads
 from recurro.errors import ArgumentError
 
@@ -26,6 +34,9 @@ def evaluate(
     run: RunFolder,
     files: Files,
     interval: Interval = None,
+    beam: BeamSize = None,
+    lm: LanguageRun = None,
+    lm_weight: LanguageWeight = None,
     threads: Threads = None,
     json: Json = False,
 ) -> None:
@@ -33,11 +44,12 @@ def evaluate(
 
     A run by class is scored by how well it names the classes; one of n-grams by its
     perplexity with and without the unknown words; a classifier or a regressor on a file
-    such as it was trained on.
+    such as it was trained on; a recogniser of speech on recordings with their texts.
     """
     use_threads(threads)
     from recurro.cli.language import open_run
     from recurro.cli.sequences import TASKS, check_interval, figures_of
+    from recurro.cli.speech import search_of
     from recurro.data import read_classes
     from recurro.tasks import ClassLanguageModel
     from recurro.tasks.corpora import text_filter
@@ -45,8 +57,11 @@ def evaluate(
 
     task = task_of(run)
     check_interval("evaluate", interval, task)
+    given = {"beam_size": beam, "language_model": lm, "language_weight": lm_weight}
+    search = search_of(task, given)
     if task in TASKS:
-        _show(figures_of(TASKS[task].model.load(run), files, interval), json=json)
+        fitted = TASKS[task].model.load(run).set_params(**search)
+        _show(figures_of(fitted, files, interval), json=json)
         return
     if task == "by-class" and len(files) > 1:
         raise ArgumentError(

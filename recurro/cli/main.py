@@ -31,6 +31,7 @@ from recurro.cli.train_lm import train_lm
 from recurro.cli.train_music import train_music
 from recurro.cli.train_ngram import train_ngram
 from recurro.cli.train_sequence import train_classify, train_regress
+from recurro.cli.train_speech import train_transcribe
 from recurro.errors import RecurroError
 
 __all__ = ["app", "main"]
@@ -48,6 +49,7 @@ _ORDER = (
     "classify",
     "regress",
     "music",
+    "transcribe",
     "training",
 )
 _HELP = {"help_option_names": ["-h", "--help"]}
@@ -233,6 +235,7 @@ _add(train, "ngram", train_ngram)
 _add(train, "classify", train_classify)
 _add(train, "regress", train_regress)
 _add(train, "music", train_music)
+_add(train, "transcribe", train_transcribe)
 _add(bench, "engine", bench_engine)
 _add(bench, "stream", bench_stream)
 _add(bench, "tasks", bench_tasks)

@@ -72,6 +72,34 @@ Interval = Annotated[
         show_default=False,
     ),
 ]
+BeamSize = Annotated[
+    int | None,
+    typer.Option(
+        "--beam",
+        metavar="K",
+        min=1,
+        help="Of a recogniser of speech: search for a likely text with K beams.",
+        show_default=False,
+    ),
+]
+LanguageRun = Annotated[
+    Path | None,
+    typer.Option(
+        "--lm",
+        metavar="RUN",
+        help="Of a recogniser of speech: let a language model of lines have a say.",
+        show_default=False,
+    ),
+]
+LanguageWeight = Annotated[
+    float | None,
+    typer.Option(
+        "--lm-weight",
+        metavar="W",
+        help="How much it counts. [dim]\\[default: 0.5][/dim]",
+        show_default=False,
+    ),
+]
 Seed = Annotated[
     int | None,
     typer.Option("--seed", metavar="N", min=0, help="Seed of what is random."),

@@ -7,12 +7,24 @@ from typing import Annotated, Any
 
 import typer
 
-from recurro.cli.options import Interval, Json, RunFolder, Threads
+from recurro.cli.options import (
+    BeamSize,
+    Interval,
+    Json,
+    LanguageRun,
+    LanguageWeight,
+    RunFolder,
+    Threads,
+)
 from recurro.cli.running import use_threads
 
 File = Annotated[
     Path,
-    typer.Argument(metavar="FILE", help="Text, one item a line.", show_default=False),
+    typer.Argument(
+        metavar="FILE",
+        help="Text, one item a line; of speech, WAV files.",
+        show_default=False,
+    ),
 ]
 
 
@@ -20,13 +32,17 @@ def predict(
     run: RunFolder,
     file: File,
     interval: Interval = None,
+    beam: BeamSize = None,
+    lm: LanguageRun = None,
+    lm_weight: LanguageWeight = None,
     threads: Threads = None,
     json: Json = False,
 ) -> None:
     """Give log P of each line, or the class of each for a run by class.
 
     A classifier gives class and probability of each sequence of a text or .ts file, a
-    regressor the mean of its number, and the ends of an interval if asked.
+    regressor the mean of its number, and the ends of an interval if asked; a recogniser
+    of speech the text of each WAV file of a folder or table.
 
     Prints one line for each line that is not blank: log P in nats, a tab, the line; or
     class, probability and line.
@@ -34,14 +50,18 @@ def predict(
     use_threads(threads)
     from recurro.cli.language import open_run
     from recurro.cli.sequences import TASKS, answers_of, check_interval
+    from recurro.cli.speech import search_of
     from recurro.tasks import ClassLanguageModel
     from recurro.tasks.corpora import lines_of
     from recurro.tasks.runs import task_of
 
     task = task_of(run)
     check_interval("predict", interval, task)
+    given = {"beam_size": beam, "language_model": lm, "language_weight": lm_weight}
+    search = search_of(task, given)
     if task in TASKS:
-        _show(answers_of(TASKS[task].model.load(run), file, interval), json=json)
+        fitted = TASKS[task].model.load(run).set_params(**search)
+        _show(answers_of(fitted, file, interval), json=json)
         return
     model = open_run(run)
     lines = lines_of(file, model.settings.data)

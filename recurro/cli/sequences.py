@@ -7,12 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from recurro.cli import music
+from recurro.cli import music, speech
 from recurro.cli.labelled import items_of, labelled_of, training_of
 from recurro.cli.show import outcome, print_json, print_rows, say, say_dim, watch
 from recurro.errors import ArgumentError
 from recurro.report import write_report
-from recurro.tasks import MusicModel, SequenceClassifier, SequenceRegressor
+from recurro.tasks import (
+    MusicModel,
+    SequenceClassifier,
+    SequenceRegressor,
+    SpeechRecognizer,
+)
 from recurro.tasks.regressor import LEVEL
 from recurro.tasks.sequence import SequenceEstimator
 from recurro.tasks.sequence_config import HEADS
@@ -196,5 +201,6 @@ TASKS: dict[str, TaskVerbs] = {
         *(MusicModel, music.to_score, music.log_probs, music.to_learn),
         next="generate {run} --midi FILE --wav FILE",
     ),
+    "transcribe": TaskVerbs(SpeechRecognizer, speech.to_score, speech.transcripts),
 }
 """What there is to know of each task, by its word."""

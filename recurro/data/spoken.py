@@ -1,4 +1,4 @@
-"""Spoken with what is said in them, from the files that people have."""
+"""Recordings with what is said in them, from the files that people have."""
 
 from __future__ import annotations
 

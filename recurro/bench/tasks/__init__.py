@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from recurro.bench.tasks import classify, music, regress
+from recurro.bench.tasks import classify, music, regress, transcribe
 from recurro.bench.tasks.case import Case, Found, Goal, TaskRow, measure
 from recurro.errors import ArgumentError
 
@@ -14,6 +14,7 @@ TASKS: dict[str, tuple[Case, ...]] = {
     "classify": classify.CASES,
     "music": music.CASES,
     "regress": regress.CASES,
+    "transcribe": transcribe.CASES,
 }
 """The cases of each task, by the word of the task on the command line."""
 
