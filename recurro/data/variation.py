@@ -1,4 +1,4 @@
-"""Spoken changed and joined at random, so that no pass of training repeats one."""
+"""Recordings changed and joined at random, so that no pass of training repeats one."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ class SpeechRecognizer(SequenceEstimator):
     ``LanguageModel`` or ``NGramLanguageModel`` of lines, or the run folder of one; like
     the other arguments of decoding it may be set after training by ``set_params``.
 
-    Spoken are a list of paths of WAV files, of ``Sound``, or of arrays ``(time,)``
+    Recordings are a list of paths of WAV files, of ``Sound``, or of arrays ``(time,)``
     that have ``rate`` samples per second; those of more are resampled. Texts are a list
     of strings. Scaling is learnt from the training part alone.
 
@@ -163,7 +163,7 @@ class SpeechRecognizer(SequenceEstimator):
         del values["self"]
         vars(self).update(values)
 
-    # Spoken and texts.
+    # Recordings and texts.
 
     def _items(self, X: Any) -> Items:  # noqa: ANN401
         rate = self.settings.data.rate

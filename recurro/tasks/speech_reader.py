@@ -37,7 +37,7 @@ def steps_of(samples: int, data: SpeechData) -> int:
 
 @dataclass(frozen=True)
 class SpeechReader:
-    """Spoken as scaled energies of mel bands, some frames to a step.
+    """Recordings as scaled energies of mel bands, some frames to a step.
 
     Attributes:
         data: How they are read.
@@ -104,7 +104,7 @@ def join_targets(
 
 @dataclass(frozen=True, eq=False)
 class SpeechPasses:
-    """Spoken varied, joined and masked anew in each pass of training.
+    """Recordings varied, joined and masked anew in each pass of training.
 
     Attributes:
         reader: What hears them.

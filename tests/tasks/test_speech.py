@@ -118,18 +118,21 @@ def test_a_beam_and_a_language_model_are_set_after_training(trained, tmp_path) -
     assert trained.predict([path]) == trained.predict(given[:1])
 
 
-def test_a_stopped_run_goes_on_to_the_same_bits(tmp_path) -> None:
+def test_a_stopped_run_goes_on_to_the_same_bits(tmp_path, monkeypatch) -> None:
     data, settings = singles(24), {**SMALL, "epochs": 3, "join": 2, "dropout": 0.2}
     whole = SpeechRecognizer(**settings, out=tmp_path / "whole").fit(*data)
+    judge, calls = SpeechRecognizer._chosen_by, []
 
-    class Stop:
-        def update(self, step: int, total: int, fields: object) -> None:
-            if step == 4:
-                raise KeyboardInterrupt
+    def stopped(self, network, data) -> dict[str, float]:
+        calls.append(0)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return judge(self, network, data)
 
-    part = SpeechRecognizer(**settings, out=tmp_path / "part")
+    monkeypatch.setattr(SpeechRecognizer, "_chosen_by", stopped)
     with pytest.raises(KeyboardInterrupt):
-        part.fit(*data, progress=Stop())
+        SpeechRecognizer(**settings, out=tmp_path / "part").fit(*data)
+    monkeypatch.undo()
     resumed = SpeechRecognizer.resume(tmp_path / "part")
     for name, tensor in whole.network_.state_dict().items():
         assert torch.equal(tensor, resumed.network_.state_dict()[name]), name
