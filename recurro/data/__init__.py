@@ -18,6 +18,8 @@ from recurro.data.conll import (
     TaggedSentences,
     read_conll,
     read_conllu,
+    read_tagged,
+    tagged_lines,
     write_tags,
 )
 from recurro.data.corpus import Corpus, build_corpus
@@ -154,6 +156,7 @@ __all__ = [
     "read_spoken",
     "read_steps",
     "read_table",
+    "read_tagged",
     "read_text",
     "read_ts",
     "read_wav",
@@ -167,6 +170,7 @@ __all__ = [
     "shrink",
     "split_lines",
     "synthesize",
+    "tagged_lines",
     "tail_start",
     "to_mel",
     "token_accuracy",

@@ -7,15 +7,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, groupby
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
 from recurro.data.files import atomic_write
 from recurro.data.text import raw_lines, read_text
 from recurro.errors import ArgumentError, DataError
 
-__all__ = ["TaggedSentences", "read_conll", "read_conllu", "write_tags"]
+__all__ = [
+    "TaggedSentences",
+    "read_conll",
+    "read_conllu",
+    "read_tagged",
+    "tagged_lines",
+    "write_tags",
+]
 
-_FIELDS = {"upos": 3, "xpos": 4, "deprel": 7}
+Field: TypeAlias = Literal["upos", "xpos", "deprel"]
+"""A field of CoNLL-U that can be a tag."""
+
+_FIELDS: dict[Field, int] = {"upos": 3, "xpos": 4, "deprel": 7}
 _WIDTH = 10
 _WORD, _RANGE, _EMPTY = (
     re.compile(pattern)
@@ -50,7 +60,7 @@ class TaggedSentences:
 def read_conllu(
     path: Path | str,
     *,
-    field: Literal["upos", "xpos", "deprel"] = "upos",
+    field: Field = "upos",
     tagged: bool = True,
     encoding: str = "utf-8",
 ) -> TaggedSentences:
@@ -191,6 +201,59 @@ def read_conll(
     return _sentences(path, lines, rows, tag_column is not None, tags_at, separator)
 
 
+def read_tagged(
+    path: Path | str, column: str | None = None, *, tagged: bool = True
+) -> TaggedSentences:
+    r"""Read a file of tagged words: CoNLL-U by its suffix ``.conllu``, or columns.
+
+    Args:
+        path: The file.
+        column: Of CoNLL-U the field of the tags, upos if ``None``; else the number of
+            their column, from 1, or ``last``. ``None`` will do where there are two.
+        tagged: Whether words must have a tag. ``False`` for a file that is to be
+            tagged: fields of CoNLL-U are then replaced, and other files get a column
+            more.
+
+    Raises:
+        DataError: If the file cannot be read; the message names the line.
+        ArgumentError: If there is no such column, or it must be said.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     file = Path(folder, "a.tsv")
+        ...     _ = file.write_text("Ann\tNNP\tB-person\nsang\tVBD\tO\n")
+        ...     read_tagged(file, "last").tags
+        [['B-person', 'O']]
+    """
+    if Path(path).suffix == ".conllu":
+        fields: dict[str, Field] = {field: field for field in _FIELDS}
+        field = fields.get("upos" if column is None else column.lower())
+        if field is None:
+            raise ArgumentError(
+                f"read: column must be {', '.join(_FIELDS)} for '{path}', got "
+                f"{column!r}."
+            )
+        return read_conllu(path, field=field, tagged=tagged)
+    if not tagged:
+        return read_conll(path, tag_column=None)
+    if column == "last":
+        return read_conll(path, tag_column=-1)
+    if column is not None and not (column.isdecimal() and int(column) > 1):
+        raise ArgumentError(
+            f"read: column must be a number from 2 on, or 'last', for '{path}', got "
+            f"{column!r}. Name a .conllu file to read fields by name."
+        )
+    found = read_conll(path, tag_column=1 if column is None else int(column) - 1)
+    width = len(found.lines[found.places[0][0]].split(found.separator))
+    if column is None and width > 2:
+        raise ArgumentError(
+            f"read: column must say which of the {width} columns of '{path}' has the "
+            "tags, got none. Say 2, or last."
+        )
+    return found
+
+
 class _Row(NamedTuple):
     """A line with a word."""
 
@@ -258,6 +321,20 @@ def write_tags(
         ...     file.read_text()
         'Ann\tB-person\nsang\tO\n'
     """
+    lines = tagged_lines(sentences, tags)
+    with atomic_write(path) as file:
+        file.write("".join(f"{line}\n" for line in lines).encode())
+
+
+def tagged_lines(
+    sentences: TaggedSentences, tags: Sequence[Sequence[str]]
+) -> list[str]:
+    """The lines that `write_tags` writes.
+
+    Raises:
+        DataError: If the tags do not fit the sentences, one is empty or holds white
+            space.
+    """
     if [*map(len, tags)] != [*map(len, sentences.words)]:
         raise DataError(
             f"write_tags: there must be a tag for each word of {len(sentences)} "
@@ -274,8 +351,7 @@ def write_tags(
             fields = lines[place].split(separator)
             fields[sentences.column : sentences.column + 1] = [tag]
             lines[place] = (separator or " ").join(fields)
-    with atomic_write(path) as file:
-        file.write("".join(f"{line}\n" for line in lines).encode())
+    return lines
 
 
 def _bad(path: Path | str, place: int, must: str, got: str) -> DataError:

@@ -4,7 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recurro.data import read_conll, read_conllu, write_tags
+from recurro.data import (
+    read_conll,
+    read_conllu,
+    read_tagged,
+    tagged_lines,
+    write_tags,
+)
 from recurro.errors import ArgumentError, DataError
 from tests.datasets import dataset
 
@@ -151,6 +157,43 @@ def test_other_columns(file, tmp_path):
 def test_bad_columns(file, text, message):
     with pytest.raises(DataError, match=message):
         read_conll(file(text))
+
+
+def test_the_kind_of_file_says_how_it_is_read(file, tmp_path):
+    trees = tmp_path / "a.conllu"
+    trees.write_text(TREES)
+    assert read_tagged(trees).tags == read_conllu(trees).tags
+    assert read_tagged(trees, "UPOS").tags == read_conllu(trees).tags
+    assert read_tagged(trees, "xpos").tags == read_conllu(trees, field="xpos").tags
+    two, three = "Ann\tB-a\nran\tO\n", "Ann\tNNP\tB-a\nran\tVBD\tO\n"
+    assert read_tagged(file(two)).tags == [["B-a", "O"]]
+    assert read_tagged(file(three), "2").tags == [["NNP", "VBD"]]
+    assert read_tagged(file(three), "last").tags == [["B-a", "O"]]
+    bare = read_tagged(file("Ann\nran\n"), tagged=False)
+    assert tagged_lines(bare, [["X", "Y"]]) == ["Ann X", "ran Y"]
+    more = read_tagged(file(three), "2", tagged=False)
+    assert tagged_lines(more, [["X", "Y"]])[0] == "Ann\tNNP\tB-a\tX"
+
+
+@pytest.mark.parametrize(
+    ("text", "column", "message"),
+    [
+        ("a\tX\tY\n", None, "column must say which of the 3 columns .* has the tags"),
+        ("a\tX\n", "upos", "column must be a number from 2 on, or 'last'.*'upos'"),
+        ("a\tX\n", "1", "column must be a number from 2 on"),
+    ],
+)
+def test_a_column_that_must_be_said(file, text, column, message):
+    with pytest.raises(ArgumentError, match=message):
+        read_tagged(file(text), column)
+
+
+def test_columns_that_are_not_there(file, tmp_path):
+    with pytest.raises(DataError, match=r"line 1 .* must have the columns"):
+        read_tagged(file("a\tX\n"), "3")
+    (tmp_path / "a.conllu").write_text(TREES)
+    with pytest.raises(ArgumentError, match="column must be upos, xpos, deprel"):
+        read_tagged(tmp_path / "a.conllu", "lemma")
 
 
 def test_no_such_file(tmp_path):
