@@ -24,6 +24,10 @@ from recurro.types import Batch, Bool, Float, Int
 __all__ = ["Chain", "ChainHead", "EachStep", "StepHead", "StepNetwork", "join_steps"]
 
 
+_LEAST = 1e-30
+"""Below this a probability counts as none, in its logarithm as this."""
+
+
 def join_steps(y: Tensor, lengths: Int[Tensor, " batch"]) -> Tensor:
     """The steps that count, one row after the other.
 
@@ -133,9 +137,9 @@ class Chain(Distribution):
 
     @cached_property
     def logits(self) -> Float[Tensor, "steps tags"]:
-        """Log p(tag) of each step, whatever the others are."""
+        """The log p(tag) of each step, whatever the others are; finite at p = 0 too."""
         chances = self.crf.marginals(self.emissions, self.lengths)
-        return join_steps(chances, self.lengths).log()
+        return join_steps(chances, self.lengths).clamp(min=_LEAST).log()
 
     @property
     def mode(self) -> Int[Tensor, " steps"]:

@@ -66,6 +66,14 @@ def test_rows_stand_alone_and_what_fills_them_up_is_not_read(head) -> None:
     assert found.mode.tolist() == torch.cat([p.mode for p in parts]).tolist()
 
 
+def test_what_is_not_allowed_has_a_finite_logarithm() -> None:
+    allowed = torch.ones(4, 4, dtype=torch.bool)
+    allowed[3, 1] = False  # to start with 1
+    found = network(ChainHead(6, 3, allowed)).eval().distribution(batch())
+    assert found.logits.isfinite().all()
+    assert found.logits[[0, 4, 6], 1].exp().max() < 1e-20
+
+
 def test_a_chain_against_all_sequences() -> None:
     head = heads()[2]
     model = network(head).eval()
