@@ -47,6 +47,7 @@ if TYPE_CHECKING:  # the same names, for type checkers and editors
     from recurro.tasks import NGramLanguageModel as NGramLanguageModel
     from recurro.tasks import SequenceClassifier as SequenceClassifier
     from recurro.tasks import SequenceRegressor as SequenceRegressor
+    from recurro.tasks import SequenceTagger as SequenceTagger
     from recurro.tasks import SpeechRecognizer as SpeechRecognizer
 
 __version__ = "0.1.0"
@@ -84,6 +85,7 @@ _HOME = {
     "Residual": "recurro.cells",
     "SequenceClassifier": "recurro.tasks",
     "SequenceRegressor": "recurro.tasks",
+    "SequenceTagger": "recurro.tasks",
     "Sparse": "recurro.engine",
     "SpeechRecognizer": "recurro.tasks",
     "Zoneout": "recurro.cells",

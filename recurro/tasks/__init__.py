@@ -11,6 +11,7 @@ from recurro.tasks.music import MusicModel
 from recurro.tasks.ngram import NGramLanguageModel
 from recurro.tasks.regressor import SequenceRegressor
 from recurro.tasks.speech import SpeechRecognizer
+from recurro.tasks.tagger import SequenceTagger
 
 __all__ = [
     "AnomalyDetector",
@@ -21,5 +22,6 @@ __all__ = [
     "NGramLanguageModel",
     "SequenceClassifier",
     "SequenceRegressor",
+    "SequenceTagger",
     "SpeechRecognizer",
 ]

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
-from pydantic import field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from recurro.errors import SettingError
 from recurro.tasks.sequence_config import (
     ClassWeight,
     ItemData,
     RecurrentNetwork,
+    SequenceTraining,
     TaskSettings,
     named_classes,
 )
 
-__all__ = ["StepNetworkSettings", "StepSettings"]
+__all__ = [
+    "StepNetworkSettings",
+    "StepSettings",
+    "TagData",
+    "TagNetwork",
+    "TagSettings",
+]
 
 
 class StepNetworkSettings(RecurrentNetwork):
@@ -57,3 +65,65 @@ class StepSettings(TaskSettings):
     task: Literal["tag", "label"]  # pyright: ignore[reportIncompatibleVariableOverride] (frozen)
     data: ItemData = ItemData.model_validate({})
     model: StepNetworkSettings = StepNetworkSettings.model_validate({})  # pyright: ignore[reportIncompatibleVariableOverride] (frozen)
+
+
+class TagData(ItemData):
+    """How sentences are read.
+
+    Attributes:
+        column: Where the tags of a file are, see ``recurro.data.read_tagged``.
+        lower: Look words up in lower case. Their letters stay as they are.
+        min_count: How often a word must be seen to have an embedding of its own.
+    """
+
+    column: str | None = None
+    lower: bool = True
+    min_count: int = Field(default=1, ge=1)
+
+
+class TagNetwork(StepNetworkSettings):
+    """What tells a tag for each word.
+
+    Attributes:
+        embedding_size: Width of the embedding of a word (``None``: ``hidden_size``).
+        letter_embedding_size: Width of the embedding of a letter.
+        letter_hidden_size: Units of each direction of the recurrence over the letters
+            of a word; with 0 letters are not read.
+        word_dropout: In training a word that came c times is read as unknown with
+            probability a / (a + c); this is a.
+        vectors: A file of word vectors in word2vec's text format that embeddings begin
+            with, or ``None``; ``embedding_size`` must be the length of its vectors.
+    """
+
+    hidden_size: int = Field(default=128, ge=1)
+    embedding_size: int | None = Field(default=100, ge=1)
+    dropout: float = Field(default=0.4, ge=0, lt=1)
+    letter_embedding_size: int = Field(default=32, ge=1)
+    letter_hidden_size: int = Field(default=32, ge=0)
+    word_dropout: float = Field(default=0.25, ge=0)
+    vectors: str | None = None
+
+    @field_validator("vectors", mode="before")
+    @classmethod
+    def _path_as_text(cls, value: object) -> object:
+        return str(value) if isinstance(value, Path) else value
+
+
+class TagTraining(SequenceTraining):
+    """How a tagger is trained: as all that reads sequences, from other defaults."""
+
+    learning_rate: float = Field(default=0.004, gt=0, allow_inf_nan=False)
+    schedule: Literal["constant", "cosine", "plateau"] = "cosine"
+
+
+class TagSettings(StepSettings):
+    """All settings of a run that tags words.
+
+    Example:
+        >>> TagSettings(task="tag", model={"head": "crf"}).data.lower
+        True
+    """
+
+    data: TagData = TagData.model_validate({})  # pyright: ignore[reportIncompatibleVariableOverride] (frozen)
+    train: TagTraining = TagTraining.model_validate({})  # pyright: ignore[reportIncompatibleVariableOverride] (frozen)
+    model: TagNetwork = TagNetwork.model_validate({})  # pyright: ignore[reportIncompatibleVariableOverride] (frozen)
