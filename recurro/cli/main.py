@@ -32,6 +32,7 @@ from recurro.cli.train_music import train_music
 from recurro.cli.train_ngram import train_ngram
 from recurro.cli.train_sequence import train_classify, train_regress
 from recurro.cli.train_speech import train_transcribe
+from recurro.cli.train_tag import train_tag
 from recurro.errors import RecurroError
 
 __all__ = ["app", "main"]
@@ -48,6 +49,7 @@ _ORDER = (
     "ngram",
     "classify",
     "regress",
+    "tag",
     "music",
     "transcribe",
     "training",
@@ -234,6 +236,7 @@ _add(train, "lm", train_lm)
 _add(train, "ngram", train_ngram)
 _add(train, "classify", train_classify)
 _add(train, "regress", train_regress)
+_add(train, "tag", train_tag)
 _add(train, "music", train_music)
 _add(train, "transcribe", train_transcribe)
 _add(bench, "engine", bench_engine)

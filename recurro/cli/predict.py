@@ -42,7 +42,8 @@ def predict(
 
     A classifier gives class and probability of each sequence of a text or .ts file, a
     regressor the mean of its number, and the ends of an interval if asked; a recogniser
-    of speech the text of each WAV file of a folder or table.
+    of speech the text of each WAV file of a folder or table; a tagger the file with the
+    tags it tells.
 
     Prints one line for each line that is not blank: log P in nats, a tab, the line; or
     class, probability and line.
@@ -60,8 +61,12 @@ def predict(
     given = {"beam_size": beam, "language_model": lm, "language_weight": lm_weight}
     search = search_of(task, given)
     if task in TASKS:
-        fitted = TASKS[task].model.load(run).set_params(**search)
-        _show(answers_of(fitted, file, interval), json=json)
+        fitted, lines_told = TASKS[task].model.load(run), TASKS[task].lines
+        fitted = fitted.set_params(**search)
+        if lines_told is not None and not json:
+            _show([{"line": line} for line in lines_told(fitted, file)], json=False)
+        else:
+            _show(answers_of(fitted, file, interval), json=json)
         return
     model = open_run(run)
     lines = lines_of(file, model.settings.data)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from recurro.cli import music, speech
+from recurro.cli import music, speech, tagging
 from recurro.cli.labelled import items_of, labelled_of, training_of
 from recurro.cli.show import outcome, print_json, print_rows, say, say_dim, watch
 from recurro.errors import ArgumentError
@@ -16,6 +16,7 @@ from recurro.tasks import (
     MusicModel,
     SequenceClassifier,
     SequenceRegressor,
+    SequenceTagger,
     SpeechRecognizer,
 )
 from recurro.tasks.regressor import LEVEL
@@ -49,6 +50,8 @@ class TaskVerbs:
         training: The arguments of ``fit``, by name, where they are not those of
             ``evaluate``.
         next: What a person may do when training has ended.
+        lines: What ``predict`` prints of a file, where that is not a line for each
+            thing that is told.
     """
 
     model: type[SequenceEstimator]
@@ -56,6 +59,7 @@ class TaskVerbs:
     answers: Callable[[Any, Path, float | None], Answers]
     training: Callable[[Any, Sequence[Path]], dict[str, Any]] | None = None
     next: str = "evaluate {run} FILE"
+    lines: Callable[[Any, Path], list[str]] | None = None
 
 
 def train_run(
@@ -197,6 +201,9 @@ def finish(model: SequenceEstimator, run: Path, *, as_json: bool) -> None:
 TASKS: dict[str, TaskVerbs] = {
     "classify": TaskVerbs(SequenceClassifier, _labelled, _classes, _training),
     "regress": TaskVerbs(SequenceRegressor, _labelled, _numbers, _training),
+    "tag": TaskVerbs(
+        *(SequenceTagger, tagging.to_score, tagging.tagged), lines=tagging.sentences
+    ),
     "music": TaskVerbs(
         *(MusicModel, music.to_score, music.log_probs, music.to_learn),
         next="generate {run} --midi FILE --wav FILE",
