@@ -42,6 +42,7 @@ if TYPE_CHECKING:  # the same names, for type checkers and editors
     from recurro.report import baseline_table as baseline_table
     from recurro.tasks import AnomalyDetector as AnomalyDetector
     from recurro.tasks import ClassLanguageModel as ClassLanguageModel
+    from recurro.tasks import Forecaster as Forecaster
     from recurro.tasks import LanguageModel as LanguageModel
     from recurro.tasks import MusicModel as MusicModel
     from recurro.tasks import NGramLanguageModel as NGramLanguageModel
@@ -64,6 +65,7 @@ _HOME = {
     "DiagonalLinear": "recurro.cells",
     "Elman": "recurro.cells",
     "ForgetUpdate": "recurro.cells",
+    "Forecaster": "recurro.tasks",
     "GRU": "recurro.cells",
     "HiddenClip": "recurro.engine",
     "LSTM": "recurro.cells",

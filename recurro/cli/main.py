@@ -27,6 +27,7 @@ from recurro.cli.generate import generate
 from recurro.cli.options import UsageError
 from recurro.cli.predict import predict
 from recurro.cli.resume import resume
+from recurro.cli.train_forecast import train_forecast
 from recurro.cli.train_lm import train_lm
 from recurro.cli.train_music import train_music
 from recurro.cli.train_ngram import train_ngram
@@ -52,6 +53,7 @@ _ORDER = (
     "tag",
     "music",
     "transcribe",
+    "forecast",
     "training",
 )
 _HELP = {"help_option_names": ["-h", "--help"]}
@@ -239,6 +241,7 @@ _add(train, "regress", train_regress)
 _add(train, "tag", train_tag)
 _add(train, "music", train_music)
 _add(train, "transcribe", train_transcribe)
+_add(train, "forecast", train_forecast)
 _add(bench, "engine", bench_engine)
 _add(bench, "stream", bench_stream)
 _add(bench, "tasks", bench_tasks)

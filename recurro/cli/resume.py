@@ -17,8 +17,8 @@ def resume(
     """
     use_threads(threads)
     from recurro.cli import language, sequences
+    from recurro.tasks.estimator import NetworkEstimator
     from recurro.tasks.runs import task_of
-    from recurro.tasks.sequence import SequenceEstimator
 
     finished = (run / "baselines.json").exists()  # the last thing that a run writes
     task = task_of(run)
@@ -30,7 +30,7 @@ def resume(
         if finished:
             note = f"{run}: was finished already; nothing was left to train."
             warnings.warn(note, stacklevel=2)
-        if isinstance(model, SequenceEstimator):
+        if isinstance(model, NetworkEstimator):
             sequences.finish(model, run, as_json=json)
         else:
             language.finish(model, run, as_json=json)

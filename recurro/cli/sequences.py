@@ -7,20 +7,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from recurro.cli import music, speech, tagging
+from recurro.cli import forecasts, music, speech, tagging
 from recurro.cli.labelled import items_of, labelled_of, training_of
 from recurro.cli.show import outcome, print_json, print_rows, say, say_dim, watch
 from recurro.errors import ArgumentError
 from recurro.report import write_report
 from recurro.tasks import (
+    Forecaster,
     MusicModel,
     SequenceClassifier,
     SequenceRegressor,
     SequenceTagger,
     SpeechRecognizer,
 )
+from recurro.tasks.estimator import NetworkEstimator
 from recurro.tasks.regressor import LEVEL
-from recurro.tasks.sequence import SequenceEstimator
 from recurro.tasks.sequence_config import HEADS
 from recurro.train import current_shard
 
@@ -54,7 +55,7 @@ class TaskVerbs:
             thing that is told.
     """
 
-    model: type[SequenceEstimator]
+    model: type[NetworkEstimator]
     read: Callable[[Any, Sequence[Path]], tuple[Any, ...]]
     answers: Callable[[Any, Path, float | None], Answers]
     training: Callable[[Any, Sequence[Path]], dict[str, Any]] | None = None
@@ -69,7 +70,7 @@ def train_run(
     *,
     overwrite: bool,
     quiet: bool,
-) -> SequenceEstimator:
+) -> NetworkEstimator:
     """Train a model in a run folder, shown to a person.
 
     Args:
@@ -85,7 +86,7 @@ def train_run(
         tree = {**tree, "model": model}
     origin = {**tree.get("data", {}), "files": tuple(map(str, files))}
     settings = task.model.kind(**{**tree, "data": origin})
-    fresh = task.model.of(settings, out=run, overwrite=overwrite)
+    fresh: Any = task.model.of(settings, out=run, overwrite=overwrite)
     if task.training is None:
         given = dict(zip(("X", "y"), task.read(fresh, files), strict=False))
     else:
@@ -95,23 +96,26 @@ def train_run(
         return fresh.fit(**given, progress=watcher)
 
 
-def resume_run(task: str, run: Path, *, quiet: bool) -> SequenceEstimator:
+def resume_run(task: str, run: Path, *, quiet: bool) -> NetworkEstimator:
     """Go on with a run, shown to a person."""
     with watch(quiet=quiet or current_shard().rank > 0) as watcher:
         return TASKS[task].model.resume(run, progress=watcher)
 
 
 def check_interval(verb: str, interval: float | None, task: str) -> None:
-    """Refuse the level of an interval where no number is told."""
-    if interval is not None and task != "regress":
+    """Refuse the level of an interval where none is told."""
+    known = task == "regress" or (task, verb) == ("forecast", "predict")
+    if interval is not None and not known:
         raise ArgumentError(
-            f"{verb}: --interval must be left out for a run of {task}, which tells no "
-            f"number, got {interval}."
+            f"{verb}: --interval must be left out for a run of {task}, where it tells "
+            f"nothing, got {interval}."
         )
 
 
 def figures_of(
-    model: SequenceEstimator, files: Sequence[Path], interval: float | None
+    model: Any,  # noqa: ANN401 (each task has figures of its own)
+    files: Sequence[Path],
+    interval: float | None,
 ) -> dict[str, float]:
     """How well a model tells what files say of their sequences."""
     read = TASKS[model.task].read(model, files)
@@ -121,7 +125,7 @@ def figures_of(
     return model.evaluate(*read)
 
 
-def answers_of(model: SequenceEstimator, file: Path, interval: float | None) -> Answers:
+def answers_of(model: NetworkEstimator, file: Path, interval: float | None) -> Answers:
     """What a model tells of each sequence of a file, one row for each."""
     return TASKS[model.task].answers(model, file, interval)
 
@@ -174,7 +178,7 @@ def only(files: Sequence[Path]) -> Path:
     return files[0]
 
 
-def finish(model: SequenceEstimator, run: Path, *, as_json: bool) -> None:
+def finish(model: NetworkEstimator, run: Path, *, as_json: bool) -> None:
     """Write the report of a run and say how it went and what to do next."""
     if current_shard().rank > 0:
         return
@@ -209,5 +213,9 @@ TASKS: dict[str, TaskVerbs] = {
         next="generate {run} --midi FILE --wav FILE",
     ),
     "transcribe": TaskVerbs(SpeechRecognizer, speech.to_score, speech.transcripts),
+    "forecast": TaskVerbs(
+        *(Forecaster, forecasts.read, forecasts.answers, forecasts.training),
+        next="predict {run} FILE",
+    ),
 }
 """What there is to know of each task, by its word."""

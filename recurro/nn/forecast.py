@@ -7,11 +7,21 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from recurro.nn.dropout import VariationalDropout
-from recurro.nn.heads import Head
+from recurro.nn.heads import Head, NormalHead, probability, quantile
+from recurro.nn.quantiles import QuantileSteps, shifted
 from recurro.nn.recurrent import Recurrent
 from recurro.types import Batch, Float, State
 
 __all__ = ["ForecastNetwork"]
+
+_KEPT = 256
+"""Windows whose errors are kept."""
+
+_RIDGE = 0.01
+"""What is added to the squares of the linear way at its start, as a share of them."""
+
+_LEVELS = tuple((k + 0.5) / 41 for k in range(41))
+"""The levels at which the spread of errors is kept."""
 
 
 class ForecastNetwork(nn.Module):
@@ -21,7 +31,12 @@ class ForecastNetwork(nn.Module):
 
     with h_t of a recurrence that reads targets and covariates up to t; k what is known
     ahead, read with h_t through a layer of tanh units, if there is any; and A the same
-    for all targets. A and a begin at zero.
+    for all targets. `start` puts A and a where a ridge
+    regression does.
+
+    Where the head knows no spread, that of the errors on windows apart stands for it,
+    and for all heads the errors of such windows say how steps and targets err together;
+    see `calibrate`.
 
     ``Batch.inputs`` is ``(history + horizon, batch, inputs)``: the targets first, the
     ``known`` columns last; ahead all but these count for nothing. ``Batch.targets`` is
@@ -53,6 +68,9 @@ class ForecastNetwork(nn.Module):
         from the window, with the last value subtracted).
     """
 
+    ranks: Tensor
+    spread: Tensor
+
     def __init__(
         self,
         recurrent: Recurrent,
@@ -77,6 +95,34 @@ class ForecastNetwork(nn.Module):
         hidden = recurrent.output_size
         ahead = hidden + known * horizon
         self.ahead = nn.Linear(ahead, hidden) if known else None
+        self.plain = isinstance(head, NormalHead) and not head.spread
+        self.register_buffer("ranks", torch.full((_KEPT, horizon, targets), 0.5))
+        if self.plain:
+            self.register_buffer("spread", torch.zeros(horizon, targets, len(_LEVELS)))
+
+    @torch.no_grad()
+    def start(self, batch: Batch) -> None:
+        """Begin where a ridge regression on training windows does.
+
+        The head begins with the distribution of what that leaves, the same for all
+        windows; the ridge is ``_RIDGE`` of the mean square of the windows.
+
+        Args:
+            batch: Training windows.
+        """
+        if self.linear is not None:
+            x = batch.inputs[: self.history, :, : self.targets].flatten(1).T.double()
+            y = batch.targets.transpose(1, 2).flatten(0, 1).double()
+            x = torch.cat([x, torch.ones_like(x[:, :1])], 1)
+            square = x.T @ x
+            ridge = _RIDGE * square.diagonal()[:-1].mean().clamp(min=1e-12)
+            square.diagonal()[:-1].add_(ridge)
+            found = torch.linalg.solve(square, x.T @ y).T
+            self.linear.weight.copy_(found[:, :-1])
+            self.linear.bias.copy_(found[:, -1])
+        for parameter in self.head.parameters():
+            parameter.zero_()
+        self.head.start(batch.targets - self.straight(batch))
 
     def forward(self, batch: Batch, state: State = None) -> tuple[Tensor, int, None]:
         """The summed loss, the number of targets, and no state."""
@@ -85,8 +131,65 @@ class ForecastNetwork(nn.Module):
         return losses.sum(), losses.numel(), None
 
     def distribution(self, batch: Batch) -> Distribution:
-        """The distribution of what `straight` leaves ``(batch, horizon, targets)``."""
-        return self.head(self.features(batch))
+        """The distribution of the targets ``(batch, horizon, targets)``."""
+        found = shifted(self.head(self.features(batch)), self.straight(batch))
+        if not self.plain:
+            return found
+        values = found.mean.unsqueeze(-1) + self.spread
+        return QuantileSteps(_LEVELS, values)
+
+    def mean(self, batch: Batch) -> Float[Tensor, "batch horizon targets"]:
+        """What is expected; the medians of a head of quantiles."""
+        return self.head(self.features(batch)).mean + self.straight(batch)
+
+    def surprise(self, batch: Batch) -> Float[Tensor, "batch horizon targets"]:
+        """What `calibrate` reads: how high targets came among what was expected.
+
+        Their errors, where the head knows no spread; else the probability that the
+        distribution gave to what lies below them.
+        """
+        if self.plain:
+            return batch.targets - self.mean(batch)
+        return probability(self.distribution(batch), batch.targets)
+
+    @torch.no_grad()
+    def calibrate(self, surprises: Float[Tensor, "windows horizon targets"]) -> None:
+        """Learn from windows apart how steps and targets err together.
+
+        Args:
+            surprises: What `surprise` gave for them, at least one window.
+        """
+        if self.plain:
+            levels = surprises.new_tensor(_LEVELS)
+            self.spread.copy_(surprises.quantile(levels, 0).permute(1, 2, 0))
+        ranks = (surprises.argsort(0).argsort(0) + 0.5) / len(surprises)
+        chosen = torch.linspace(0, len(surprises) - 1, _KEPT).round().long()
+        self.ranks.copy_(ranks[chosen])
+
+    @torch.no_grad()
+    def sample(
+        self, batch: Batch, count: int, generator: torch.Generator
+    ) -> Float[Tensor, "count batch horizon targets"]:
+        """Draw paths: the levels of a window apart, read in the new distributions.
+
+        So each step and target has the head's own distribution, and all together hang
+        together as the errors of that window did.
+
+        Args:
+            batch: What is known.
+            count: Paths of each row.
+            generator: What is random, on the CPU.
+
+        References:
+            Clark et al. (2004), doi:10.1175/1525-7541(2004)005<0243:TSSAMF>2.0.CO;2,
+            section 3 (the Schaake shuffle).
+        """
+        law = self.distribution(batch)
+        kept = torch.randint(_KEPT, (count,), generator=generator)
+        jitter = torch.rand((count, *self.ranks.shape[1:]), generator=generator) - 0.5
+        levels = self.ranks[kept] + jitter.to(self.ranks) / _KEPT
+        levels = levels.clamp(1e-4, 1 - 1e-4)
+        return torch.stack([quantile(law, level) for level in levels])
 
     def straight(self, batch: Batch) -> Float[Tensor, "batch horizon targets"]:
         """What the linear way forecasts, A y + a."""

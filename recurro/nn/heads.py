@@ -255,8 +255,13 @@ class NormalHead(_Real):
         return Normal(mean, deviation, validate_args=False)
 
     def start(self, targets: Float[Tensor, "items ..."]) -> None:
-        """Learn m and s."""
+        """Learn m and s; without a spread, one s for all numbers of a row.
+
+        So that their squared errors weigh alike.
+        """
         self._set(targets)
+        if not self.spread:
+            self.scale.fill_(self.scale.square().mean().sqrt())
 
 
 class StudentTHead(_Real):

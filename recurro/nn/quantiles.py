@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution
+from torch.distributions import Distribution, Normal, StudentT
 
 from recurro.types import Float
 
-__all__ = ["QuantileSteps"]
+__all__ = ["QuantileSteps", "shifted"]
 
 
 class QuantileSteps(Distribution):
@@ -34,7 +34,7 @@ class QuantileSteps(Distribution):
         self, levels: Sequence[float], values: Float[Tensor, "... levels"]
     ) -> None:
         super().__init__(values.shape[:-1], validate_args=False)
-        self.values = values
+        self.levels, self.values = tuple(levels), values
         self.scores = torch.special.ndtri(values.new_tensor(levels))
 
     @property
@@ -53,6 +53,26 @@ class QuantileSteps(Distribution):
         return torch.special.ndtr(
             _line(self.values, self.scores.expand_as(self.values), y)
         )
+
+
+def shifted(found: Distribution, by: Tensor) -> Distribution:
+    """The distribution of a number with something added.
+
+    Args:
+        found: That of the number: normal, Student's t, or of quantiles.
+        by: What is added, for each number.
+
+    Example:
+        >>> shifted(Normal(torch.zeros(1), torch.ones(1)), torch.ones(1)).mean
+        tensor([1.])
+    """
+    if isinstance(found, Normal):
+        return Normal(found.loc + by, found.scale, validate_args=False)
+    if isinstance(found, StudentT):
+        place = found.loc + by
+        return StudentT(found.df, place, found.scale, validate_args=False)
+    assert isinstance(found, QuantileSteps)
+    return QuantileSteps(found.levels, found.values + by.unsqueeze(-1))
 
 
 def _line(x: Tensor, y: Tensor, at: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ from recurro.tasks.by_class import ClassLanguageModel
 from recurro.tasks.classifier import SequenceClassifier
 from recurro.tasks.config import LanguageSettings
 from recurro.tasks.detector import AnomalyDetector
+from recurro.tasks.forecaster import Forecaster
 from recurro.tasks.language_model import LanguageModel
 from recurro.tasks.music import MusicModel
 from recurro.tasks.ngram import NGramLanguageModel
@@ -16,6 +17,7 @@ from recurro.tasks.tagger import SequenceTagger
 __all__ = [
     "AnomalyDetector",
     "ClassLanguageModel",
+    "Forecaster",
     "LanguageModel",
     "LanguageSettings",
     "MusicModel",

@@ -18,7 +18,7 @@ from recurro.nn import Recurrent
 from recurro.tasks.comparison import Comparison, read_comparison
 from recurro.tasks.config import cell_tree
 from recurro.tasks.network import load_weights
-from recurro.tasks.readers import Reader
+from recurro.tasks.readers import Learnt
 from recurro.tasks.runs import draft_folder
 from recurro.tasks.sequence_config import TaskSettings, sections_of
 from recurro.tasks.sequence_runs import begin_sequence_run, read_sequence_run
@@ -94,7 +94,7 @@ class NetworkEstimator(BaseEstimator, ABC):
         return []
 
     @abstractmethod
-    def _load_reader(self, run: RunFolder, settings: Any) -> Reader:  # noqa: ANN401
+    def _load_reader(self, run: RunFolder, settings: Any) -> Learnt:  # noqa: ANN401
         """The reader of a run."""
 
     @abstractmethod
@@ -130,7 +130,7 @@ class NetworkEstimator(BaseEstimator, ABC):
     def _fit(
         self,
         settings: TaskSettings,
-        reader: Reader,
+        reader: Learnt,
         material: Material,
         progress: Progress | None,
     ) -> Self:
@@ -149,7 +149,7 @@ class NetworkEstimator(BaseEstimator, ABC):
                 )
         return self._train(network, reader, settings, material, progress)
 
-    def _network(self, settings: TaskSettings, reader: Reader) -> nn.Module:
+    def _network(self, settings: TaskSettings, reader: Learnt) -> nn.Module:
         """A network with random weights, the same for the same seed."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.train.seed)
@@ -171,7 +171,7 @@ class NetworkEstimator(BaseEstimator, ABC):
     def _train(
         self,
         network: nn.Module,
-        reader: Reader,
+        reader: Learnt,
         settings: TaskSettings,
         material: Material,
         progress: Progress | None,

@@ -15,7 +15,15 @@ from recurro.errors import DataError, RunError
 from recurro.tasks.sequence_config import RecurrentNetwork, SequenceData
 from recurro.train import RunFolder
 
-__all__ = ["Items", "Reader", "as_items", "learn_reader", "load_reader", "load_scaler"]
+__all__ = [
+    "Items",
+    "Learnt",
+    "Reader",
+    "as_items",
+    "learn_reader",
+    "load_reader",
+    "load_scaler",
+]
 
 Items: TypeAlias = list[str] | list[list[str]] | list[np.ndarray]
 """Texts, lists of words, or series ``(time, channels)``."""
@@ -24,7 +32,15 @@ VOCABULARY = "vocabulary.json"
 SCALER = "scaler.json"
 
 
-class Reader(Protocol):
+class Learnt(Protocol):
+    """What was learnt of the data before training, and is kept in a run folder."""
+
+    def file(self) -> tuple[str, str]:
+        """The name and the contents of the file that it is read back from."""
+        ...
+
+
+class Reader(Learnt, Protocol):
     """What turns items into sequences, all it knows learnt from the training part."""
 
     def __call__(self, items: Items) -> Sequences:
@@ -33,10 +49,6 @@ class Reader(Protocol):
 
     def encoder(self, model: RecurrentNetwork) -> tuple[nn.Module, int]:
         """A module that the recurrence reads the sequences through, and its width."""
-        ...
-
-    def file(self) -> tuple[str, str]:
-        """The name and the contents of the file that it is read back from."""
         ...
 
 

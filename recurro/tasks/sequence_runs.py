@@ -13,7 +13,7 @@ import numpy as np
 from recurro.data import Sequences
 from recurro.data.sequences import Targets
 from recurro.errors import RunError
-from recurro.tasks.readers import Items, Reader
+from recurro.tasks.readers import Items, Learnt
 from recurro.tasks.runs import begin_folder, open_run, state_folder
 from recurro.tasks.sequence_config import TaskSettings
 from recurro.train import RunFolder
@@ -122,7 +122,7 @@ def begin_sequence_run(
     out: Path,
     draft: Path,
     settings: TaskSettings,
-    reader: Reader,
+    reader: Learnt,
     sealed: Mapping[str, str],
     *,
     overwrite: bool = False,

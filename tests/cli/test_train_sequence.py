@@ -131,6 +131,6 @@ def test_a_run_is_scored_on_one_file(folder):
     recurro("train", "classify", "rows.tsv", *SMALL, "--epochs", 1, "-o", "run")
     assert "Name one." in complaint("evaluate", "run", "rows.tsv", "rows.tsv")
     for verb in ("evaluate", "predict"):
-        assert "tells no number" in complaint(
+        assert "must be left out" in complaint(
             verb, "run", "rows.tsv", "--interval", 0.5
         )

@@ -1,0 +1,112 @@
+"""What the commands on forecasts share."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from recurro.data import SeriesTable
+from recurro.errors import ArgumentError, ConfigError
+from recurro.tasks import Forecaster
+from recurro.tasks.tables import as_table
+
+__all__ = ["answers", "read", "training", "volatility_of"]
+
+VOLATILITY = "volatility"
+
+
+def volatility_of(flags: Mapping[str, Any], data: Path) -> dict[str, Any]:
+    """The settings that are meant by the target ``volatility``.
+
+    Args:
+        flags: What was given, ``price`` among it.
+        data: The file, whose only column without a role is the price if none is named.
+
+    Raises:
+        ConfigError: If there is no such column, several, or a price without the target.
+    """
+    rest = {key: value for key, value in flags.items() if key != "price"}
+    price = flags["price"]
+    if flags["target"] != (VOLATILITY,):
+        if price:
+            raise ConfigError(
+                f"--price: must come with --target {VOLATILITY}, got --target "
+                f"{','.join(flags['target'])}. Leave it out."
+            )
+        return rest
+    if not price:
+        columns = _columns(data)
+        if VOLATILITY in columns:
+            return rest
+        roles = ("known", "past", "static")
+        used = {flags.get("time"), flags.get("id")}
+        used |= {name for role in roles for name in flags[role]}
+        price = tuple(name for name in columns if name not in used)
+        if len(price) != 1:
+            raise ConfigError(
+                f"--price: must name the column of prices, which '{data}' leaves open: "
+                f"{', '.join(price) or 'no column is left'}. Name one."
+            )
+    return {**rest, "target": price, "returns": True}
+
+
+def _columns(data: Path) -> list[str]:
+    """The names of a file's columns, or none where it cannot be read."""
+    try:
+        if data.suffix.lower() == ".parquet":
+            return list(pl.read_parquet_schema(data))
+        separator = "\t" if data.suffix.lower() == ".tsv" else ","
+        return pl.read_csv(
+            data, separator=separator, n_rows=0, infer_schema=False
+        ).columns
+    except (OSError, pl.exceptions.PolarsError):
+        return []
+
+
+def training(model: Forecaster, files: Sequence[Path]) -> dict[str, Any]:
+    """What a model learns from; what was filled in is said."""
+    (table,) = read(model, files)
+    if table.added or table.filled:
+        warnings.warn(
+            f"{files[0]}: filled in {table.added:,} missing rows and "
+            f"{table.filled:,} missing numbers (fill={model.settings.data.fill}).",
+            stacklevel=2,
+        )
+    return {"X": table}
+
+
+def read(model: Forecaster, files: Sequence[Path]) -> tuple[SeriesTable]:
+    """The table of a file, by the columns of a model.
+
+    Raises:
+        ArgumentError: If there are several files.
+    """
+    if len(files) > 1:
+        raise ArgumentError(
+            f"forecast: there must be one table, got {len(files)} files. Join them."
+        )
+    return (as_table(files[0], model.settings.data),)
+
+
+def answers(
+    model: Forecaster, file: Path, interval: float | None
+) -> list[dict[str, Any]]:
+    """What comes behind the end of each series of a file, one row for each number.
+
+    Args:
+        model: A trained model.
+        file: A table.
+        interval: The probability of the interval whose ends are told; 0.9 if not given.
+    """
+    level = 0.9 if interval is None else interval
+    ends = ((1 - level) / 2, (1 + level) / 2)
+    table = model.predict(*read(model, [file]), levels=(ends[0], 0.5, ends[1]))
+    if table["time"].dtype.is_temporal():
+        days = bool((table["time"].dt.truncate("1d") == table["time"]).all())
+        form = "%Y-%m-%d" if days else "%Y-%m-%d %H:%M:%S"
+        table = table.with_columns(pl.col("time").dt.strftime(form))
+    return table.to_dicts()
