@@ -8,7 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from recurro.data import Labelled, read_items, read_labelled
+import numpy as np
+
+from recurro.data import Labelled, read_items, read_labelled, read_step_numbers
 from recurro.errors import DataError
 from recurro.tasks import SequenceClassifier, SequenceRegressor
 
@@ -47,20 +49,25 @@ def labelled_of(model: Model, file: Path) -> tuple[list[Any], list[Any]]:
     return found.items, found.labels
 
 
-def items_of(model: Model, file: Path) -> list[Any]:
+def items_of(model: Model, file: Path) -> Labelled:
     """Sequences, whatever is said of them."""
     data = model.settings.data
     roles = None if file.suffix == ".ts" else data.roles
-    return read_items(file, roles, encoding=data.encoding).items
+    return read_items(file, roles, encoding=data.encoding)
 
 
 def _read(model: Model, file: Path) -> Labelled:
     data = model.settings.data
+    stepwise = file.is_dir() or (data.roles.stepwise and file.suffix != ".ts")
+    if isinstance(model, SequenceRegressor) and data.window and stepwise:
+        return read_step_numbers(file, data.roles, encoding=data.encoding)
     return read_labelled(file, data.roles, encoding=data.encoding)
 
 
 def _numbered(found: Labelled) -> Labelled:
-    """The same with numbers as labels."""
+    """The same with numbers as labels, or for each step what is one already."""
+    if isinstance(found.labels[0], np.ndarray):
+        return found
     numbers = [_number(label) for label in found.labels]
     if None in numbers:
         at = numbers.index(None)

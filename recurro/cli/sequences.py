@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 from recurro.cli import forecasts, music, speech, tagging
 from recurro.cli.labelled import items_of, labelled_of, training_of
 from recurro.cli.show import outcome, print_json, print_rows, say, say_dim, watch
+from recurro.data import Labelled
 from recurro.errors import ArgumentError
 from recurro.report import write_report
 from recurro.tasks import (
@@ -131,29 +132,35 @@ def answers_of(model: NetworkEstimator, file: Path, interval: float | None) -> A
 
 
 def _classes(model: SequenceClassifier, file: Path, interval: float | None) -> Answers:
-    items = items_of(model, file)
+    found = items_of(model, file)
     return [
         {
             "class": str(model.classes_[chance.argmax()]),
             "probability": float(chance.max()),
-            **_text(item),
+            **name,
         }
-        for item, chance in zip(items, model.predict_proba(items), strict=True)
+        for name, chance in zip(
+            _names(found), model.predict_proba(found.items), strict=True
+        )
     ]
 
 
 def _numbers(model: SequenceRegressor, file: Path, interval: float | None) -> Answers:
-    items = items_of(model, file)
-    rows = [{"mean": float(mean)} for mean in model.predict(items)]
+    found = items_of(model, file)
+    rows = [{"mean": float(mean)} for mean in model.predict(found.items)]
     if interval is not None:
-        ends = model.predict_interval(items, interval)
+        ends = model.predict_interval(found.items, interval)
         for row, (low, high) in zip(rows, ends, strict=True):
             row |= {"low": float(low), "high": float(high)}
-    return [{**row, **_text(item)} for row, item in zip(rows, items, strict=True)]
+    return [{**row, **name} for row, name in zip(rows, _names(found), strict=True)]
 
 
-def _text(item: object) -> dict[str, str]:
-    return {"text": item} if isinstance(item, str) else {}
+def _names(found: Labelled) -> list[dict[str, str]]:
+    """What each sequence is called: a text itself, a series by its id if it has one."""
+    return [
+        {"text": item} if isinstance(item, str) else {"id": key} if key else {}
+        for item, key in zip(found.items, found.keys, strict=True)
+    ]
 
 
 def _labelled(model: Any, files: Sequence[Path]) -> tuple[Any, ...]:  # noqa: ANN401

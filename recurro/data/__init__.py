@@ -30,7 +30,13 @@ from recurro.data.glucose import (
     glucose_response,
     glucose_table,
 )
-from recurro.data.labelled import Labelled, read_frames, read_items, read_labelled
+from recurro.data.labelled import (
+    Labelled,
+    read_frames,
+    read_items,
+    read_labelled,
+    read_step_numbers,
+)
 from recurro.data.midi import Note, Score, read_midi, write_midi
 from recurro.data.music import as_roll, read_pieces, roll_of, score_of
 from recurro.data.numbered_texts import NumberedTexts, liked_posts, paid_adverts
@@ -154,6 +160,7 @@ __all__ = [
     "read_pieces",
     "read_series",
     "read_spoken",
+    "read_step_numbers",
     "read_steps",
     "read_table",
     "read_tagged",

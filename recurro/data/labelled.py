@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from recurro.data.recordings import equal_recordings
 from recurro.data.split import is_test
 from recurro.data.steps import Roles, Steps, read_steps
 from recurro.data.tables import TABLES, Table, read_table
@@ -17,7 +18,13 @@ from recurro.data.text import raw_lines, read_text
 from recurro.data.ts import read_ts
 from recurro.errors import DataError
 
-__all__ = ["Labelled", "read_frames", "read_items", "read_labelled"]
+__all__ = [
+    "Labelled",
+    "read_frames",
+    "read_items",
+    "read_labelled",
+    "read_step_numbers",
+]
 
 _NAMED = (".csv", ".jsonl", ".parquet")
 """Tables whose first row must name the columns."""
@@ -70,6 +77,8 @@ class Labelled:
     def split(self) -> tuple[Labelled, Labelled]:
         """Split by hash (see `is_test`): what to train on, and what is held out.
 
+        A series that is there twice is on the side of the first of the two.
+
         Raises:
             DataError: If a series has no name, or a side would be empty.
         """
@@ -79,7 +88,10 @@ class Labelled:
                 f"{self.places[self.keys.index('')]} has none. Name the column of ids "
                 "with --id, or a file to test on."
             )
-        test = np.fromiter(map(is_test, self.keys), bool, len(self))
+        keys = self.keys
+        if series := [item for item in self.items if not isinstance(item, str)]:
+            keys = [keys[first] for first in equal_recordings(series)]
+        test = np.fromiter(map(is_test, keys), bool, len(self))
         if test.all() or not test.any():
             raise DataError(
                 f"read: both sides of the split by hash must hold items, got "
@@ -163,24 +175,64 @@ def read_frames(
         ...     read_frames(file).labels
         [['up', 'down']]
     """
-    reader = _Reader(Path(path), roles or Roles(), encoding, True)
+    return _each_step(_Reader(Path(path), roles or Roles(), encoding, True), _said)
+
+
+def read_step_numbers(
+    path: Path | str, roles: Roles | None = None, *, encoding: str = "utf-8"
+) -> Labelled:
+    r"""Read series whose steps have a number each, such as the life that is left.
+
+    Args:
+        path: What `read_frames` takes.
+        roles: What the columns are; ``label`` is that of the numbers.
+        encoding: The encoding of text files.
+
+    Returns:
+        The series; their labels are arrays ``(time,)``, float64, NaN where a step has
+        no number.
+
+    Raises:
+        DataError: If a file cannot be read, or holds something else than numbers.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     file = Path(folder, "engine.csv")
+        ...     _ = file.write_text("heat,left\n520.5,2\n521,1\n524,\n")
+        ...     read_step_numbers(file, Roles(label="left")).labels
+        [array([ 2.,  1., nan])]
+    """
+    return _each_step(_Reader(Path(path), roles or Roles(), encoding, True), _numbers)
+
+
+def _each_step(reader: _Reader, said: Callable[[Steps, str], Any]) -> Labelled:
+    """Series and what is said of the steps of each."""
     files = _find(reader.path).tables if reader.path.is_dir() else [reader.path]
+    column = reader.roles.label or "label"
     rows = [
-        _Row(series.values, _said(series), reader.key(file, series), series.place)
+        _Row(
+            series.values, said(series, column), reader.key(file, series), series.place
+        )
         for file in files
         for series in reader.steps(file)
     ]
     return reader.found(rows)
 
 
-def _said(series: Steps) -> list[Any]:
+def _numbers(series: Steps, column: str) -> np.ndarray:
+    """The number of each step, NaN where there is none."""
+    return series.table.numbers(column, "--label")[series.rows]
+
+
+def _said(series: Steps, column: str) -> list[Any]:
     """What is said of each step, none of it empty."""
     if series.labels is None:
-        series.table.cells("label", "--label")  # says what is missing
+        series.table.cells(column, "--label")  # says what is missing
     for row, label in zip(series.rows, series.labels or (), strict=True):
         if label is None or not str(label).strip():
             raise series.table.fault(
-                *(row, "label", "must be a label, got nothing"),
+                *(row, column, "must be a label, got nothing"),
                 "Fill it in, or leave the row out.",
             )
     return series.labels or []
@@ -255,7 +307,9 @@ class _Reader:
 
     def steps(self, file: Path) -> list[Steps]:
         """The series of a table."""
-        found = read_steps(file, self.roles, encoding=self.encoding)
+        found = read_steps(
+            file, self.roles, encoding=self.encoding, labelled=self.labelled
+        )
         self._note(found[0].table)
         self.features = self.features or found[0].features
         if found[0].features != self.features:
@@ -342,7 +396,7 @@ class _Reader:
         inside = self.path.is_dir() and file.parent != self.path
         if series.labels is None and inside:
             return file.parent.name
-        labels = _said(series)
+        labels = _said(series, self.roles.label or "label")
         for row, label in zip(series.rows, labels, strict=True):
             if label != labels[0]:
                 raise series.table.fault(

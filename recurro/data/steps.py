@@ -69,7 +69,7 @@ class Steps:
 
 
 def read_steps(
-    path: Path | str, roles: Roles, *, encoding: str = "utf-8"
+    path: Path | str, roles: Roles, *, encoding: str = "utf-8", labelled: bool = True
 ) -> list[Steps]:
     r"""Read the series of a long table, in the order of their first rows.
 
@@ -80,6 +80,7 @@ def read_steps(
         path: A table; see `recurro.data.tables.read_table`.
         roles: What its columns are. Without ``id`` all rows are one series.
         encoding: The encoding of a text file.
+        labelled: Whether the column of labels must be there, where it is named.
 
     Raises:
         DataError: If the file or a column is missing, an id is empty, a number is none
@@ -98,6 +99,8 @@ def read_steps(
     """
     table = read_table(path, steps=True, encoding=encoding)
     label = roles.label or ("label" if "label" in table.columns else None)
+    if not labelled and label not in table.columns:
+        label = None
     said = table.cells(label, "--label") if label else None
     groups = _groups(table, roles.id)
     times = None if roles.time is None else _times(table, roles.time)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ __all__ = ["TABLES", "Table", "read_table"]
 TABLES = (".csv", ".tsv", ".jsonl", ".parquet")
 """How the names of files end that are tables."""
 
+_MARK = re.compile(r"^#\s*(?:\w+:)?\s*")
 _MISSING = {"", "?", "na", "n/a", "nan", "null", "none"}
 
 
@@ -132,8 +134,8 @@ def read_table(
     r"""Read a table whose first row names its columns.
 
     In a CSV file a cell may stand in double quotes; in a TSV file quotes are text. A
-    column without a name, as some programs write for row numbers, is left out, and a
-    note says so.
+    column without a name, as some programs write for row numbers, is left out, and the
+    mark of a comment before the first name (``# Columns: time``) too; notes say so.
 
     Args:
         path: The file; by its end ``.csv``, ``.jsonl`` (an object a line) or
@@ -187,6 +189,7 @@ def _read_cells(
     """A table of rows of cells, the first of which are names."""
     _, header = next(rows, (0, []))
     names = [name.strip() for name in header]
+    notes = _unmark(names)
     twice = sorted({name for name in names if name and names.count(name) > 1})
     if twice:
         raise DataError(
@@ -209,7 +212,24 @@ def _read_cells(
     columns: dict[str, list[Any]] = {
         name: [cells[place] for cells in table] for place, name in enumerate(names)
     }
-    return _checked(path, columns, places, spread, [i for i in names if not i])
+    if spread:
+        notes.append(
+            f"{spread} rows held several numbers in one cell, which were put into the "
+            "empty cells behind it"
+        )
+    return _checked(path, columns, places, notes, [i for i in names if not i])
+
+
+def _unmark(names: list[str]) -> list[str]:
+    """Turn a first name such as ``# Columns: time`` into ``time``; note it."""
+    for place, name in enumerate(names):
+        if name:
+            plain = _MARK.sub("", name)
+            if plain and plain != name:
+                names[place] = plain
+                return [f"the column {name!r} was taken for {plain!r}"]
+            break
+    return []
 
 
 def _spread(cells: list[str]) -> list[str]:
@@ -229,7 +249,7 @@ def _checked(
     path: Path,
     columns: dict[str, list[Any]],
     places: list[int],
-    spread: int,
+    notes: list[str],
     nameless: list[str],
 ) -> Table:
     if not places:
@@ -237,15 +257,9 @@ def _checked(
             f"read: '{path}' must hold rows below the names of its columns, got none. "
             "Name another file."
         )
-    notes = []
     if nameless:
         columns.pop("", None)
-        notes.append("a column without a name was left out")
-    if spread:
-        notes.append(
-            f"{spread} rows held several numbers in one cell, which were put into the "
-            "empty cells behind it"
-        )
+        notes = ["a column without a name was left out", *notes]
     return Table(path, columns, places, notes=tuple(notes))
 
 
@@ -269,7 +283,7 @@ def _read_json(path: Path, lines: Iterable[str]) -> Table:
         objects.append(tree)
     names = dict.fromkeys(name for tree in objects for name in tree)
     columns = {name: [tree.get(name) for tree in objects] for name in names}
-    return _checked(path, columns, places, 0, [])
+    return _checked(path, columns, places, [], [])
 
 
 def _read_parquet(path: Path) -> Table:
@@ -281,5 +295,5 @@ def _read_parquet(path: Path) -> Table:
             f"{(str(error).splitlines() or ['it is damaged'])[0][:200]}. Name another."
         ) from error
     columns = {name: frame[name].to_list() for name in frame.columns}
-    table = _checked(path, columns, list(range(1, len(frame) + 1)), 0, [])
+    table = _checked(path, columns, list(range(1, len(frame) + 1)), [], [])
     return Table(path, table.columns, table.places, unit="row")

@@ -107,6 +107,34 @@ def test_series_in_windows(folder):
     assert len(found) == 48
 
 
+def test_a_number_at_each_step_of_series_in_a_table(folder):
+    rows = [
+        f"{engine},{step},{20 - step + 0.1 * engine},{20 - step}"
+        for engine in range(12)
+        for step in range(20)
+    ]
+    (folder / "life.csv").write_text("\n".join(["engine,step,heat,left", *rows]))
+    words = ("--id", "engine", "--time", "step", "--label", "left", "--window", 4)
+    told = recurro(
+        "train", "regress", "life.csv", *words, *SMALL, "--stride", 3, "-o", "run"
+    )
+    assert "ridge on statistics" in told.out
+    begun = [row.split(",") for row in rows if int(row.split(",")[1]) < 9]
+    last = [",".join([*row[:3], "12" * (row[1] == "8")]) for row in begun]
+    (folder / "test.csv").write_text("\n".join(["engine,step,heat,left", *last]))
+    found = json.loads(recurro("evaluate", "run", "test.csv", "--json").out)
+    new = [",".join(row[:3]) for row in begun]
+    (folder / "new.csv").write_text("\n".join(["engine,step,heat", *new]))
+    lives = json.loads(recurro("predict", "run", "new.csv", "--json").out)
+    assert [row["id"] for row in lives] == [str(engine) for engine in range(12)]
+    error = sum((row["mean"] - 12) ** 2 for row in lives) / 12
+    assert found["rmse"] == pytest.approx(error**0.5, rel=1e-4)
+    (folder / "bad.csv").write_text("engine,step,heat,left\n1,1,3,soon\n")
+    assert "line 2, column 'left' of 'bad.csv'" in complaint(
+        "evaluate", "run", "bad.csv"
+    )
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

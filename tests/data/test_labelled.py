@@ -2,15 +2,18 @@ from __future__ import annotations
 
 from collections import Counter
 
+import numpy as np
 import pytest
 
 from recurro.data import (
     Roles,
+    equal_recordings,
     is_test,
     read_classes,
     read_frames,
     read_items,
     read_labelled,
+    read_step_numbers,
 )
 from recurro.errors import DataError
 from tests.datasets import dataset
@@ -74,6 +77,56 @@ def test_series(write) -> None:
     found = read_labelled(table, Roles(id="who"))
     assert (found.keys, found.labels) == (["a", "b"], ["up", "down"])
     assert found.items[0].tolist() == [[1.0], [2.0]]
+
+
+def test_a_number_at_each_step(write) -> None:
+    path = write("a.csv", "id,x,left\na,1,2\nb,5,\na,2,1\nb,6,0.5\n")
+    roles = Roles(id="id", label="left")
+    found = read_step_numbers(path, roles)
+    assert found.items[0].tolist() == [[1.0], [2.0]]
+    assert found.labels[0].tolist() == [2.0, 1.0]
+    np.testing.assert_array_equal(found.labels[1], [np.nan, 0.5])
+    bad = write("b.csv", "x,left\n1,2\n2,two\n")
+    with pytest.raises(DataError, match=r"line 3, column 'left' .* got 'two'"):
+        read_step_numbers(bad, Roles(label="left"))
+    with pytest.raises(
+        DataError, match="must have a column 'life', it has 'x', 'left'"
+    ):
+        read_step_numbers(bad, Roles(label="life"))
+    new = write("c.csv", "id,x\na,1\n")  # what is to be told is not there yet
+    assert read_items(new, roles).items[0].tolist() == [[1.0]]
+
+
+def test_a_series_that_is_there_twice_is_on_one_side(write, tmp_path) -> None:
+    for number in range(60):
+        label = "up" if number % 2 else "down"
+        write(f"{label}/s{number}.csv", f"x\n{number // 4 * 2 + number % 2}\n")
+    train, test = read_labelled(tmp_path).split()
+    values = [{float(item[0, 0]) for item in part.items} for part in (train, test)]
+    assert not values[0] & values[1]
+    assert len(values[0] | values[1]) == 30
+    assert len(train) + len(test) == 60
+
+
+def test_activities_with_all_their_dirt() -> None:
+    found = read_labelled(dataset("arem"), Roles(label="Lable", time="time"))
+    assert Counter(item.shape for item in found.items) == {(480, 6): 62, (479, 6): 3}
+    assert found.labels == [key.split("/")[0] for key in found.keys]
+    mended = found.items[found.keys.index("bending2/dataset4.csv")]
+    assert mended[0].tolist() == [32.5, 0.5, 0, 0, 19, 1]
+    assert not any(np.isnan(item).any() for item in found.items)
+    assert len(found.notes) == 3
+    assert "480 rows" in found.notes[-1]
+    assert "bending2/dataset4.csv" in found.notes[-1]
+    groups = equal_recordings(found.items)
+    names = [key.removeprefix("lying/dataset") for key in found.keys]
+    twice = {
+        frozenset({names[first], names[number]})
+        for number, first in enumerate(groups)
+        if first != number
+    }
+    pairs_known = [(5, 12), (7, 13), (9, 14)]
+    assert twice == {frozenset({f"{a}.csv", f"{b}.csv"}) for a, b in pairs_known}
 
 
 def test_folders(write, tmp_path) -> None:
@@ -162,11 +215,3 @@ def test_real_texts() -> None:
     assert len(train) + len(test) == len(surnames)
     assert all(map(is_test, test.items))
     assert not any(map(is_test, train.items))
-
-
-def test_real_series_with_dirt() -> None:
-    roles = Roles(time="# Columns: time", label="Lable")
-    found = read_labelled(dataset("arem"), roles)
-    assert (len(found), len(set(found.labels))) == (65, 7)
-    assert {item.shape[1] for item in found.items} == {6}
-    assert "480 rows held several numbers in one cell" in found.notes[1]

@@ -69,6 +69,27 @@ def test_columns_without_a_name_and_numbers_in_one_cell(write) -> None:
 
 
 @pytest.mark.parametrize(
+    ("header", "name"),
+    [
+        (",# Columns: time,x", "time"),
+        ("#time,x", "time"),
+        ("# time,x", "time"),
+        ("time,#x", None),
+        ("#,x", None),
+    ],
+)
+def test_the_mark_of_a_comment_before_the_first_name(write, header, name) -> None:
+    cells = "0,1,2" if header.startswith(",") else "1,2"
+    table = read_table(write("a.csv", f"{header}\n{cells}\n"))
+    if name is None:
+        assert list(table.columns) == header.split(",")
+        assert table.notes == ()
+    else:
+        assert table.columns == {name: ["1"], "x": ["2"]}
+        assert "was taken for 'time'" in table.notes[-1]
+
+
+@pytest.mark.parametrize(
     ("name", "text", "said"),
     [
         ("a.csv", "x,y\n1,2\n3\n", "line 3 of '.*' must have 2 cells .* got 1"),
