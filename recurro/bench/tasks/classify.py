@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from sklearn.model_selection import StratifiedGroupKFold
+
 from recurro.bench.tasks.case import Case, Found, Goal
-from recurro.data import Labelled, read_labelled
+from recurro.data import Labelled, Roles, equal_recordings, read_labelled
 from recurro.tasks import SequenceClassifier
 
 __all__ = ["CASES"]
@@ -34,11 +37,50 @@ def _series(folder: Path, seed: int, name: str, settings: Mapping[str, Any]) -> 
     return _found({**settings, "seed": seed}, train, test)
 
 
+def _recordings(
+    folder: Path, seed: int, roles: Roles, settings: Mapping[str, Any]
+) -> Found:
+    """Recordings in windows, each recording scored in one of four folds.
+
+    A recording, and one that is the same, is never in training and in test.
+    """
+    found = read_labelled(folder, roles)
+    groups = equal_recordings(found.items)
+    folds = StratifiedGroupKFold(4, shuffle=True, random_state=0)
+    rows = [
+        _found({**settings, "seed": seed}, found.select(train), found.select(test))
+        for train, test in folds.split(found.items, found.labels, groups)
+    ]
+    return Found(
+        _means([row.figures for row in rows]),
+        {
+            name: _means([row.baselines[name] for row in rows])
+            for name in rows[0].baselines
+        },
+    )
+
+
+def _means(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    return {key: float(np.mean([row[key] for row in rows])) for key in rows[0]}
+
+
 PARTS = ("TRAIN", "TEST")
 
 MESSAGES = {"epochs": 8, "dropout": 0.3, "lower": True}
 VOWELS = {"epochs": 30, "batch_size": 16, "dropout": 0.3}
 MOTIONS = {"epochs": 60, "batch_size": 8, "dropout": 0.3}
+ACTIVITIES = {
+    "window": 80,
+    "stride": 40,
+    "held_out": 0.15,
+    "batch_size": 16,
+    "epochs": 30,
+    "hidden_size": 48,
+    "embedding_size": 48,
+    "dropout": 0.5,
+    "learning_rate": 0.003,
+    "schedule": "cosine",
+}
 
 CASES = (
     Case(
@@ -58,6 +100,16 @@ CASES = (
         "basic-motions",
         (Goal("accuracy", 0.95),),
         partial(_series, name="BasicMotions", settings=MOTIONS),
+    ),
+    Case(
+        "classify",
+        "arem",
+        (Goal("accuracy", beats="best"), Goal("macro_f1")),
+        partial(
+            _recordings,
+            roles=Roles(label="Lable", time="time"),
+            settings=ACTIVITIES,
+        ),
     ),
 )
 """What is measured of classifiers."""

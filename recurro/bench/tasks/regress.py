@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from recurro.baselines.sequences import fit_baselines, regressor_baselines
 from recurro.bench.tasks.case import Case, Found, Goal
 from recurro.data import (
     NumberedTexts,
-    cut_recordings,
     liked_posts,
     paid_adverts,
 )
@@ -57,13 +55,8 @@ def _life(folder: Path, seed: int, settings: Mapping[str, Any] = LIFE) -> Found:
     joined = np.concatenate(runs)
     vary = [column for column in range(21) if len(np.unique(joined[:, column])) > 2]
     runs, begun = ([run[:, vary] for run in part] for part in (runs, begun))
-    model = SequenceRegressor(**settings, seed=seed).fit(runs, left)
-    cuts = cut_recordings(runs, settings["window"], settings["stride"])
-    ends = zip(cuts.recordings, cuts.ends, strict=True)
-    numbers = np.array([left[run][end - 1] for run, end in ends])
-    last = [run[-settings["window"] :] for run in begun]
-    beside = _baselines((cuts.items, numbers), (last, truth), text=False)
-    return Found(model.evaluate(begun, truth), beside)
+    model = SequenceRegressor(**settings, seed=seed)
+    return _found(model.fit(runs, left, test=(begun, truth)))
 
 
 def _engines(file: Path) -> list[np.ndarray]:
@@ -82,36 +75,22 @@ def _texts(
     """Made texts; all errors as multiples of the best that there can be."""
     train, test = make(6000), make(2000, seed=1)
     model = SequenceRegressor(**TEXTS, head=head, seed=seed)
-    figures = model.fit(train.texts, train.numbers).evaluate(test.texts, test.numbers)
+    model.fit(train.texts, train.numbers, test=(test.texts, test.numbers))
     best = regression_figures(test.means, test.numbers)["rmse"]
-    beside = _baselines(
-        (train.texts, train.numbers), (test.texts, test.numbers), text=True
-    )
-    rows = {name: _of_best(row, best) for name, row in beside.items()}
-    return Found(_of_best(figures, best), {**rows, "true mean": {OF_BEST: 1.0}})
+    for row in model.test_:
+        row[OF_BEST] = row["rmse"] / best
+    return _found(model)
 
 
 OF_BEST = "rmse_of_best"
 """The error over that of the true mean, on the same texts."""
 
 
-def _of_best(figures: Mapping[str, float], best: float) -> dict[str, float]:
-    return {**figures, OF_BEST: figures["rmse"] / best}
-
-
-def _baselines(
-    train: tuple[Sequence[Any], np.ndarray],
-    test: tuple[Sequence[Any], np.ndarray],
-    *,
-    text: bool,
-) -> dict[str, dict[str, float]]:
-    """The figures of each baseline on what is scored."""
-    models = regressor_baselines(text=text)
-    fit_baselines(models, *train)
-    return {
-        name: regression_figures(model.predict(test[0]), test[1])
-        for name, model in models.items()
-    }
+def _found(model: SequenceRegressor) -> Found:
+    """What a trained model and its baselines told of the part for test."""
+    *others, ours = ({**row} for row in model.test_)
+    del ours["name"]
+    return Found(ours, {row.pop("name"): row for row in others})
 
 
 _INTERVALS = (Goal("coverage"), Goal("width", better="lower"))
