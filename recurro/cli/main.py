@@ -27,6 +27,7 @@ from recurro.cli.generate import generate
 from recurro.cli.options import UsageError
 from recurro.cli.predict import predict
 from recurro.cli.resume import resume
+from recurro.cli.train_detect import train_detect
 from recurro.cli.train_forecast import train_forecast
 from recurro.cli.train_lm import train_lm
 from recurro.cli.train_music import train_music
@@ -51,6 +52,7 @@ _ORDER = (
     "classify",
     "regress",
     "tag",
+    "detect",
     "music",
     "transcribe",
     "forecast",
@@ -239,6 +241,7 @@ _add(train, "ngram", train_ngram)
 _add(train, "classify", train_classify)
 _add(train, "regress", train_regress)
 _add(train, "tag", train_tag)
+_add(train, "detect", train_detect)
 _add(train, "music", train_music)
 _add(train, "transcribe", train_transcribe)
 _add(train, "forecast", train_forecast)

@@ -95,5 +95,5 @@ def _show(rows: list[dict[str, Any]], *, json: bool) -> None:
         print_json(rows)
         return
     for row in rows:
-        cells = (f"{v:.4f}" if isinstance(v, float) else v for v in row.values())
+        cells = (f"{v:.4f}" if isinstance(v, float) else str(v) for v in row.values())
         say("\t".join(cells))

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from recurro.cli import forecasts, music, speech, tagging
+from recurro.cli import forecasts, music, speech, streams, tagging
 from recurro.cli.labelled import items_of, labelled_of, training_of
 from recurro.cli.show import outcome, print_json, print_rows, say, say_dim, watch
 from recurro.data import Labelled
 from recurro.errors import ArgumentError
 from recurro.report import write_report
 from recurro.tasks import (
+    AnomalyDetector,
     Forecaster,
     MusicModel,
     SequenceClassifier,
@@ -54,6 +55,8 @@ class TaskVerbs:
         next: What a person may do when training has ended.
         lines: What ``predict`` prints of a file, where that is not a line for each
             thing that is told.
+        figures: The figures of a model on files, where ``evaluate`` tells not all.
+        trained: What is done with a trained model and its files at the end.
     """
 
     model: type[NetworkEstimator]
@@ -62,6 +65,8 @@ class TaskVerbs:
     training: Callable[[Any, Sequence[Path]], dict[str, Any]] | None = None
     next: str = "evaluate {run} FILE"
     lines: Callable[[Any, Path], list[str]] | None = None
+    figures: Callable[[Any, Sequence[Path]], dict[str, float]] | None = None
+    trained: Callable[[Any, Sequence[Path]], object] | None = None
 
 
 def train_run(
@@ -94,7 +99,10 @@ def train_run(
         given = task.training(fresh, files)
     hidden = quiet or current_shard().rank > 0
     with watch(quiet=hidden, limit=settings.train.max_seconds) as watcher:
-        return fresh.fit(**given, progress=watcher)
+        model = fresh.fit(**given, progress=watcher)
+    if task.trained is not None and current_shard().rank == 0:
+        task.trained(model, files)
+    return model
 
 
 def resume_run(task: str, run: Path, *, quiet: bool) -> NetworkEstimator:
@@ -119,7 +127,10 @@ def figures_of(
     interval: float | None,
 ) -> dict[str, float]:
     """How well a model tells what files say of their sequences."""
-    read = TASKS[model.task].read(model, files)
+    task = TASKS[model.task]
+    if task.figures is not None:
+        return task.figures(model, files)
+    read = task.read(model, files)
     if isinstance(model, SequenceRegressor):
         items, numbers = read
         return model.evaluate(items, numbers, LEVEL if interval is None else interval)
@@ -214,6 +225,12 @@ TASKS: dict[str, TaskVerbs] = {
     "regress": TaskVerbs(SequenceRegressor, _labelled, _numbers, _training),
     "tag": TaskVerbs(
         *(SequenceTagger, tagging.to_score, tagging.tagged), lines=tagging.sentences
+    ),
+    "detect": TaskVerbs(
+        *(AnomalyDetector, streams.to_judge, streams.steps_of, streams.to_learn),
+        next="predict {run} FILE",
+        figures=streams.judged,
+        trained=streams.leave_first,
     ),
     "music": TaskVerbs(
         *(MusicModel, music.to_score, music.log_probs, music.to_learn),

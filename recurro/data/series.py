@@ -382,7 +382,11 @@ class _Table:
             if stamp == before:
                 what = f"must be a new time, got {values[place]!r} again"
                 raise self.fault(
-                    int(rows[place]), self.time, what, "Keep one of the two rows."
+                    int(rows[place]),
+                    self.time,
+                    what,
+                    "Keep one of the two rows, or take rows as they come where the "
+                    "task can (stamps='any', --stamps).",
                 )
             if stamp < before:
                 what = f"must come after {values[place - 1]!r}, got {values[place]!r}"
@@ -390,7 +394,8 @@ class _Table:
                     int(rows[place]),
                     self.time,
                     what,
-                    "Put each series in order of time.",
+                    "Put each series in order of time, or take rows as they come where "
+                    "the task can (stamps='any', --stamps).",
                 )
 
     def _places(

@@ -379,11 +379,14 @@ class AnomalyDetector(OutlierMixin, NetworkEstimator):
             "three sigma": plain.alerts(stream.values),
             **{n: self._scores(n, stream) < self.offset_ for n in _ERRORS},
         }
-        known = self.probation_.digest == stream.digest(self.probation_.steps)
-        start = self.probation_.steps if known else 0
+        start = self.probation_.steps if self.knows(stream) else 0
         return {
             name: self._judged(alerts, spans, start) for name, alerts in told.items()
         }
+
+    def knows(self, stream: Stream) -> bool:
+        """Whether a stream begins with what was learnt from."""
+        return self.probation_.digest == stream.digest(self.probation_.steps)
 
     def watch(self) -> StreamWatch:
         """What scores a stream one step at a time, from its beginning on.

@@ -26,8 +26,8 @@ class RunningLikelihood:
 
     where Q is the upper tail of the standard normal distribution: 0 and a little less
     is usual, -5 says that so large errors come once in 100,000 steps. Rising errors
-    alone count; errors that are always large are no anomaly. As long as no more than
-    ``short`` averages are remembered, all is usual.
+    alone count; errors that are always large are no anomaly. As long as there are less
+    than ``short`` errors, or no more than as many averages, all is usual.
 
     Args:
         short: Errors that are averaged, at least 1.
@@ -54,6 +54,7 @@ class RunningLikelihood:
                 "RunningLikelihood: short must be an int >= 1 and memory one >= 2, got "
                 f"{short} and {memory}. Use 10 and 8000."
             )
+        self.short = short
         self.errors: deque[float] = deque(maxlen=short)
         self.averages: deque[float] = deque(maxlen=memory)
         self._sums = [0.0, 0.0]
@@ -69,7 +70,7 @@ class RunningLikelihood:
         average = self._average(error)
         count = len(self.averages)
         score = 0.0
-        if count > (self.errors.maxlen or 0):
+        if self.short == len(self.errors) < count:
             mean = self._sums[0] / count
             spread = sqrt(max(self._sums[1] / count - mean**2, 0.0))
             z = (average - mean) / max(spread, _LEAST)

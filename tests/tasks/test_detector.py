@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import polars as pl
 import pytest
@@ -11,10 +9,10 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from recurro import LSTM
+from recurro.bench.tasks.detect import CASES, nab_streams
 from recurro.data import read_series
 from recurro.errors import ConfigError, DataError, RunError
 from recurro.tasks import AnomalyDetector
-from recurro.tasks.alerts import Judged
 from tests.datasets import dataset
 
 QUICK = {
@@ -248,25 +246,10 @@ def test_anomalies_must_be_told(trained):
         trained.evaluate(wave(), [(880, 900)])
 
 
-def nab(name):
-    """A series of NAB, and its anomalies as spans of steps."""
-    windows = json.loads(dataset("nab/windows.json").read_text())
-    file = dataset(f"nab/{name}")
-    series = read_series(file, time="timestamp", target=["value"], stamps="any").series[
-        0
-    ]
-    edges = [np.array(pair, "datetime64[us]") for pair in windows[name]]
-    return series, [
-        (
-            int(np.flatnonzero(series.times >= first)[0]),
-            int(np.flatnonzero(series.times <= last)[-1]),
-        )
-        for first, last in edges
-    ]
-
-
 def test_a_real_stream_is_forecast_and_judged_better_than_by_three_sigma():
-    series, spans = nab("realKnownCause/nyc_taxi.csv")
+    folder = dataset("nab/windows.json").parent
+    streams = {len(series): (series, spans) for series, spans in nab_streams(folder)}
+    series, spans = streams[10_320]  # taxi rides in New York
     model = AnomalyDetector(cell=LSTM(), max_steps=100, learning_rate=0.01).fit(series)
     last, network = model.baselines_
     assert network["rmse"] < 0.75 * last["rmse"]
@@ -277,12 +260,8 @@ def test_a_real_stream_is_forecast_and_judged_better_than_by_three_sigma():
 
 @pytest.mark.slow
 def test_nine_real_streams_together():
-    names = json.loads(dataset("nab/windows.json").read_text())
-    totals = {}
-    for name in names:
-        series, spans = nab(name)
-        for rule, judged in AnomalyDetector().fit(series).judge(series, spans).items():
-            totals[rule] = totals.get(rule, Judged()) + judged
-    figures = {rule: judged.figures() for rule, judged in totals.items()}
-    assert figures["network"]["f1"] > figures["three sigma"]["f1"] + 0.1
-    assert figures["network"]["nab_score"] > figures["three sigma"]["nab_score"] + 10
+    case = next(case for case in CASES if case.data == "nab")
+    found = case.work(dataset("nab/windows.json").parent, 0)
+    plain = found.baselines["three sigma"]
+    assert found.figures["f1"] > plain["f1"] + 0.1
+    assert found.figures["nab_score"] > plain["nab_score"] + 10

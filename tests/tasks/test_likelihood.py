@@ -19,9 +19,8 @@ def by_definition(learnt, errors, short, memory):
     past, found = averages(learnt), []
     for average in averages(errors):
         recent = np.array(past[-memory:])
-        found.append(
-            stats.norm.logsf(average, recent.mean(), recent.std()) / np.log(10)
-        )
+        tail = stats.norm.logsf(average, recent.mean(), recent.std()) / np.log(10)
+        found.append(tail if len(found) >= short - 1 else 0.0)
         past.append(average)
     return found
 

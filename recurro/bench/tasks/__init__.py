@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from recurro.bench.tasks import classify, music, regress, transcribe
+from recurro.bench.tasks import classify, detect, music, regress, transcribe
 from recurro.bench.tasks.case import Case, Found, Goal, TaskRow, measure
 from recurro.errors import ArgumentError
 
@@ -12,6 +12,7 @@ __all__ = ["TASKS", "Case", "Found", "Goal", "TaskRow", "measure", "select_cases
 
 TASKS: dict[str, tuple[Case, ...]] = {
     "classify": classify.CASES,
+    "detect": detect.CASES,
     "music": music.CASES,
     "regress": regress.CASES,
     "transcribe": transcribe.CASES,
