@@ -1,32 +1,48 @@
 """What the training loop costs beside a bare loop that does the same work.
 
-Both train a character model, two LSTM layers of 512 units, batch 64, chunks of 100
-steps, Adam, gradients clipped by norm, states carried; both run PyTorch's own kernel.
-The bare loop is written by hand with ``nn.Embedding``, ``nn.LSTM`` and ``nn.Linear``.
-Before the clock starts, a pass of each over the same chunks from the same weights must
-end at the same loss.
+One model of each scheme: a language model (two LSTM layers of 512 units, batch 64,
+chunks of 100 steps, states carried), a classifier of sequences, a tagger of steps, and
+a recogniser of speech by CTC, all of LSTMs that read in both directions rows of unequal
+length. The bare loops are written by hand with ``nn.Embedding``, ``nn.LSTM`` and
+``nn.Linear`` (`recurro.bench.bare`); both sides use Adam and clip the gradient by its
+norm. Before the clock starts, a pass of each over the same batches from the same
+weights must end at the same loss.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import nn
 
+from recurro.bench.bare import (
+    Bare,
+    BareClassifier,
+    BareLanguage,
+    BareSpeech,
+    BareTagger,
+)
 from recurro.bench.timing import Row, take_turns
 from recurro.cells import LSTM
 from recurro.data import chunks, columns
-from recurro.errors import BackendError
-from recurro.nn import Recurrent
+from recurro.errors import ArgumentError, BackendError
+from recurro.nn import (
+    CategoricalHead,
+    CTCHead,
+    EachStep,
+    Pooling,
+    Recurrent,
+    StepNetwork,
+    VectorNetwork,
+)
 from recurro.nn.language import LanguageNetwork
 from recurro.train import TrainSettings, train
 from recurro.types import Batch, Shard
 
-__all__ = ["Sizes", "bench_training"]
+__all__ = ["SCHEMES", "Pair", "Sizes", "bench_training"]
 
 
 @dataclass(frozen=True)
@@ -34,12 +50,13 @@ class Sizes:
     """The sizes of the measurement.
 
     Attributes:
-        vocab: Symbols.
-        hidden: Units of each of the layers.
+        vocab: Symbols, or classes where features are read.
+        hidden: Units of each of the layers and directions.
         layers: Layers.
-        batch: Texts side by side.
-        bptt: Steps of a chunk.
+        batch: Rows side by side.
+        bptt: Steps of a chunk, or of the longest row.
         chunks: Updates in each round.
+        ragged: Whether rows have unequal lengths, from a quarter of the longest on.
     """
 
     vocab: int = 96
@@ -48,27 +65,72 @@ class Sizes:
     batch: int = 64
     bptt: int = 100
     chunks: int = 2
+    ragged: bool = True
 
 
-class _Bare(nn.Module):
-    """The hand-written model."""
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """A model of ours and one by hand, with the same weights, and what both learn.
 
-    def __init__(self, sizes: Sizes) -> None:
-        super().__init__()
-        self.embedding = nn.Embedding(sizes.vocab, sizes.hidden)
-        self.lstm = nn.LSTM(sizes.hidden, sizes.hidden, sizes.layers)
-        self.linear = nn.Linear(sizes.hidden, sizes.vocab)
+    Attributes:
+        network: Ours.
+        bare: The other.
+        data: The batches of a pass.
+        names: What a part of ours is called in the other.
+    """
 
-    def forward(
-        self, ids: Tensor, state: tuple[Tensor, Tensor] | None
-    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        y, after = self.lstm(self.embedding(ids), state)
-        return self.linear(y), after
+    network: nn.Module
+    bare: Bare
+    data: list[Batch]
+    names: Mapping[str, str]
+
+    def __post_init__(self) -> None:
+        """Give the bare model the weights of ours."""
+        weights = self.network.state_dict()
+        for ours, theirs in self.names.items():
+            part = {
+                name.removeprefix(f"{ours}."): value
+                for name, value in weights.items()
+                if name.startswith(f"{ours}.")
+            }
+            getattr(self.bare, theirs).load_state_dict(part)
+
+    def train_bare(self) -> None:
+        """One pass by hand."""
+        optimizer = torch.optim.Adam(self.bare.parameters(), lr=0.002)
+        for batch in self.data:
+            loss = self.bare.loss(batch)
+            optimizer.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(self.bare.parameters(), 1.0)
+            optimizer.step()
+
+    def train_ours(self) -> None:
+        """One pass by the loop of ``recurro.train``."""
+        settings = TrainSettings.model_validate({"epochs": 1, "learning_rate": 0.002})
+        train(_Task(self.network, self.data), settings)
+
+    def check(self) -> None:
+        """Both must have the same loss after the same pass.
+
+        Raises:
+            BackendError: If they have not.
+        """
+        self.train_bare()
+        self.train_ours()
+        with torch.no_grad():
+            theirs = self.bare.loss(self.data[0])
+            loss, count, _ = self.network(self.data[0])
+        if not torch.isclose(loss / count, theirs, rtol=1e-3):
+            raise BackendError(
+                f"bench training: both loops must learn the same, got losses "
+                f"{loss / count:.6f} and {theirs:.6f}. Their times cannot be compared."
+            )
 
 
 @dataclass
-class _Text:
-    """The task: one pass over some chunks, nothing held out."""
+class _Task:
+    """The task: one pass over some batches, nothing held out."""
 
     network: nn.Module
     data: list[Batch]
@@ -81,12 +143,17 @@ class _Text:
 
 
 def bench_training(
-    sizes: Sizes | None = None, *, rounds: int = 15, warmups: int = 2
+    scheme: str = "language model",
+    sizes: Sizes | None = None,
+    *,
+    rounds: int = 15,
+    warmups: int = 2,
 ) -> list[Row]:
     """Time the loop of ``recurro.train`` against a bare one.
 
     Args:
-        sizes: What is trained.
+        scheme: Which model, a name of ``SCHEMES``.
+        sizes: What is trained; by the scheme if not given.
         rounds: Rounds at least.
         warmups: Rounds before the clock starts.
 
@@ -94,95 +161,129 @@ def bench_training(
         The bare loop, the baseline; and ours. Ours costs ``ratio.median - 1`` more.
 
     Raises:
+        ArgumentError: If there is no such scheme.
         BackendError: If the two do not compute the same.
 
     Example:
         >>> small = Sizes(vocab=5, hidden=4, layers=1, batch=2, bptt=3, chunks=2)
-        >>> [row.name for row in bench_training(small, rounds=1)]
+        >>> [row.name for row in bench_training("tagger", small, rounds=1)]
         ['bare loop', 'recurro']
     """
-    sizes = sizes or Sizes()
-    data = _chunks(sizes)
-    network = _network(sizes)
-    bare = _twin(network, sizes)
-    _check_equal(bare, network, data, sizes)
+    if scheme not in SCHEMES:
+        raise ArgumentError(
+            f"bench training: scheme must be one of {', '.join(SCHEMES)}, got "
+            f"{scheme!r}."
+        )
+    build, usual = SCHEMES[scheme]
+    pair = build(sizes or usual)
+    pair.check()
     return take_turns(
-        {
-            "bare loop": lambda: _train_bare(bare, data),
-            "recurro": lambda: _train_ours(network, data, sizes),
-        },
+        {"bare loop": pair.train_bare, "recurro": pair.train_ours},
         rounds=rounds,
         warmups=warmups,
     )
 
 
-def _chunks(sizes: Sizes) -> list[Batch]:
+def _language(sizes: Sizes) -> Pair:
     """Chunks of a random text."""
     count = sizes.batch * sizes.bptt * sizes.chunks + 1
     ids = np.random.default_rng(0).integers(0, sizes.vocab, count)
-    return list(chunks(columns(ids, sizes.batch), sizes.bptt))
-
-
-def _network(sizes: Sizes) -> LanguageNetwork:
     recurrent = Recurrent(LSTM(), sizes.hidden, sizes.hidden, sizes.layers)
-    return LanguageNetwork(sizes.vocab, recurrent)
-
-
-def _twin(network: LanguageNetwork, sizes: Sizes) -> _Bare:
-    """The bare model with the same weights."""
-    bare = _Bare(sizes)
-    weights = network.state_dict()
-    named = {"recurrent": "lstm", "decoder": "linear", "embedding": "embedding"}
-    for ours, theirs in named.items():
-        part = {
-            name.removeprefix(f"{ours}."): value
-            for name, value in weights.items()
-            if name.startswith(f"{ours}.")
-        }
-        getattr(bare, theirs).load_state_dict(part)
-    return bare
-
-
-def _check_equal(
-    bare: _Bare, network: LanguageNetwork, data: list[Batch], sizes: Sizes
-) -> None:
-    """Both must have the same loss after the same pass from the same weights."""
-    _train_bare(bare, data)
-    _train_ours(network, data, sizes)
-    with torch.no_grad():
-        logits, _ = bare(data[0].inputs, None)
-        theirs = functional.cross_entropy(
-            logits.flatten(0, 1), data[0].targets.flatten()
-        )
-        loss, count, _ = network(data[0])
-    ours = loss / count
-    if not torch.isclose(ours, theirs, rtol=1e-4):
-        raise BackendError(
-            f"bench training: both loops must learn the same, got losses {ours:.6f} "
-            f"and {theirs:.6f}. Their times cannot be compared."
-        )
-
-
-def _train_bare(model: _Bare, data: list[Batch]) -> None:
-    """One pass by hand."""
-    optimizer = torch.optim.Adam(model.parameters(), lr=0.002)
-    state = None
-    for batch in data:
-        if state is not None:
-            state = (state[0].detach(), state[1].detach())
-        logits, state = model(batch.inputs, state)
-        loss = functional.cross_entropy(
-            logits.flatten(0, 1), batch.targets.flatten(), ignore_index=-1
-        )
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-
-
-def _train_ours(network: LanguageNetwork, data: list[Batch], sizes: Sizes) -> None:
-    """One pass by the loop of ``recurro.train``."""
-    settings = TrainSettings.model_validate(
-        {"epochs": 1, "k1": sizes.bptt, "k2": sizes.bptt, "learning_rate": 0.002}
+    network = LanguageNetwork(sizes.vocab, recurrent)
+    bare = BareLanguage(
+        *(sizes.vocab, sizes.hidden, sizes.layers, sizes.vocab), directions=1
     )
-    train(_Text(network, data), settings)
+    names = {"recurrent": "lstm", "decoder": "linear", "embedding": "embedding"}
+    data = list(chunks(columns(ids, sizes.batch), sizes.bptt))
+    return Pair(network, bare, data, names)
+
+
+_CLASSES = 8
+"""Classes of sequences and of steps."""
+
+_NAMES = {"encoder": "embedding", "recurrent": "lstm"}
+
+
+def _classifier(sizes: Sizes) -> Pair:
+    recurrent = _both_ways(sizes)
+    pooling = Pooling(("max", "mean"), recurrent.output_size, directions=2)
+    network = VectorNetwork(
+        nn.Embedding(sizes.vocab, sizes.hidden),
+        recurrent,
+        pooling,
+        CategoricalHead(pooling.width, _CLASSES),
+    )
+    bare = BareClassifier(
+        *(sizes.vocab, sizes.hidden, sizes.layers, _CLASSES), vectors=2
+    )
+    data = [_rows(sizes, seed, lambda lengths: len(lengths)) for seed in _seeds(sizes)]
+    return Pair(network, bare, data, {**_NAMES, "head.linear": "linear"})
+
+
+def _tagger(sizes: Sizes) -> Pair:
+    recurrent = _both_ways(sizes)
+    network = StepNetwork(
+        nn.Embedding(sizes.vocab, sizes.hidden),
+        recurrent,
+        EachStep(CategoricalHead(recurrent.output_size, _CLASSES)),
+    )
+    bare = BareTagger(sizes.vocab, sizes.hidden, sizes.layers, _CLASSES)
+    data = [
+        _rows(sizes, seed, lambda lengths: int(lengths.sum())) for seed in _seeds(sizes)
+    ]
+    return Pair(network, bare, data, {**_NAMES, "head.head.linear": "linear"})
+
+
+def _speech(sizes: Sizes) -> Pair:
+    recurrent = _both_ways(sizes)
+    head = CTCHead(recurrent.output_size, sizes.vocab)
+    network = StepNetwork(nn.Identity(), recurrent, head)
+    bare = BareSpeech(0, sizes.hidden, sizes.layers, sizes.vocab)
+    data = [_spoken(sizes, seed) for seed in _seeds(sizes)]
+    return Pair(network, bare, data, {"recurrent": "lstm", "head.linear": "linear"})
+
+
+def _both_ways(sizes: Sizes) -> Recurrent:
+    return Recurrent(
+        *(LSTM(), sizes.hidden, sizes.hidden, sizes.layers), bidirectional=True
+    )
+
+
+def _seeds(sizes: Sizes) -> range:
+    return range(sizes.chunks)
+
+
+def _rows(sizes: Sizes, seed: int, targets: Callable[[torch.Tensor], int]) -> Batch:
+    """Rows of random ids, with as many random classes as their lengths ask for."""
+    generator = torch.Generator().manual_seed(seed)
+    lengths = _lengths(sizes, generator)
+    shape = int(lengths.max()), sizes.batch
+    ids = torch.randint(sizes.vocab, shape, generator=generator)
+    told = torch.randint(_CLASSES, (targets(lengths),), generator=generator)
+    return Batch(ids, told, lengths)
+
+
+def _spoken(sizes: Sizes, seed: int) -> Batch:
+    """Rows of random features, with a token for each ten steps of the shortest."""
+    generator = torch.Generator().manual_seed(seed)
+    lengths = _lengths(sizes, generator)
+    shape = int(lengths.max()), sizes.batch, sizes.hidden
+    tokens = max(1, int(lengths.min()) // 10)
+    told = torch.randint(1, sizes.vocab, (sizes.batch, tokens), generator=generator)
+    ended = nn.functional.pad(told, (0, 1))
+    return Batch(torch.randn(shape, generator=generator), ended.flatten(), lengths)
+
+
+def _lengths(sizes: Sizes, generator: torch.Generator) -> torch.Tensor:
+    least = max(1, sizes.bptt // 4) if sizes.ragged else sizes.bptt
+    return torch.randint(least, sizes.bptt + 1, (sizes.batch,), generator=generator)
+
+
+SCHEMES: dict[str, tuple[Callable[[Sizes], Pair], Sizes]] = {
+    "language model": (_language, Sizes()),
+    "classifier": (_classifier, Sizes(2000, 128, 1, 32, 60, 4)),
+    "tagger": (_tagger, Sizes(2000, 128, 1, 32, 60, 4)),
+    "tagger, equal lengths": (_tagger, Sizes(2000, 128, 1, 32, 60, 4, ragged=False)),
+    "speech": (_speech, Sizes(30, 128, 2, 16, 200, 2)),
+}
+"""One model of each scheme, and its usual sizes."""

@@ -10,6 +10,17 @@ import typer
 from recurro.cli.options import Json, Threads
 from recurro.cli.running import use_threads
 
+Schemes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--scheme",
+        metavar="NAME",
+        help="'language model', classifier, tagger, 'tagger, equal lengths' or speech; "
+        "may be repeated. "
+        "[dim]\\[default: all][/dim]",
+        show_default=False,
+    ),
+]
 Rounds = Annotated[
     int, typer.Option("--rounds", metavar="N", min=1, help="Rounds at least.")
 ]
@@ -26,23 +37,32 @@ Out = Annotated[
 
 
 def bench_training(
-    rounds: Rounds = 15, threads: Threads = None, out: Out = None, json: Json = False
+    scheme: Schemes = None,
+    rounds: Rounds = 15,
+    threads: Threads = None,
+    out: Out = None,
+    json: Json = False,
 ) -> None:
     """Time the training loop beside a bare PyTorch loop that does the same work.
 
-    A character model, two LSTM layers of 512, batch 64, chunks of 100 steps; the ratio
-    is the median over rounds in turn, between its quartiles.
+    One model of each scheme: a language model, two LSTM layers of 512, batch 64, chunks
+    of 100 steps; a classifier, a tagger and a CTC recogniser of rows of unequal length.
+    The ratio is the median over rounds in turn, between its quartiles.
     """
     use_threads(threads or 1)
     from recurro.bench.timing import as_tree
-    from recurro.bench.training import Sizes
+    from recurro.bench.training import SCHEMES
     from recurro.bench.training import bench_training as measure
     from recurro.cli.show import as_json, print_json, print_rows, say
     from recurro.data import atomic_write
 
-    sizes = Sizes()
-    rows = measure(sizes, rounds=rounds)
-    tree = as_tree("What does the training loop cost?", rows, vars(sizes))
+    found = {name: measure(name, rounds=rounds) for name in scheme or SCHEMES}
+    tree = [
+        as_tree(
+            f"What does the training loop cost: {name}?", rows, vars(SCHEMES[name][1])
+        )
+        for name, rows in found.items()
+    ]
     if out is not None:
         with atomic_write(out) as file:
             file.write(as_json(tree).encode())
@@ -52,15 +72,20 @@ def bench_training(
     print_rows(
         [
             {
-                "name": row.name,
-                "seconds per update": row.seconds.median / sizes.chunks,
-                "ratio": row.ratio.median,
-                "lower quartile": row.ratio.lower,
-                "upper quartile": row.ratio.upper,
+                "name": name,
+                "bare, seconds per update": bare.seconds.median / chunks,
+                "recurro": ours.seconds.median / chunks,
+                "ratio": ours.ratio.median,
+                "lower quartile": ours.ratio.lower,
+                "upper quartile": ours.ratio.upper,
             }
-            for row in rows
+            for name, (bare, ours) in found.items()
+            for chunks in [SCHEMES[name][1].chunks]
         ]
     )
-    say(f"\nrecurro's loop costs {100 * (rows[-1].ratio.median - 1):+.1f} %.")
-    if not rows[0].steady:
-        say("The machine was busy: the bare loop wavered too much to trust this.")
+    say()
+    for name, (bare, ours) in found.items():
+        cost = 100 * (ours.ratio.median - 1)
+        say(f"{name}: recurro's loop costs {cost:+.1f} %.")
+        if not bare.steady:
+            say("The machine was busy: the bare loop wavered too much to trust this.")
