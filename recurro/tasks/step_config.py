@@ -99,7 +99,7 @@ class TagNetwork(StepNetworkSettings):
     embedding_size: int | None = Field(default=100, ge=1)
     dropout: float = Field(default=0.4, ge=0, lt=1)
     letter_embedding_size: int = Field(default=32, ge=1)
-    letter_hidden_size: int = Field(default=32, ge=0)
+    letter_hidden_size: int = Field(default=64, ge=0)
     word_dropout: float = Field(default=0.25, ge=0)
     vectors: str | None = None
 

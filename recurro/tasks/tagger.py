@@ -85,7 +85,7 @@ class SequenceTagger(StepClassifier):
         bidirectional: bool = True,
         embedding_size: int | None = 100,
         letter_embedding_size: int = 32,
-        letter_hidden_size: int = 32,
+        letter_hidden_size: int = 64,
         word_dropout: float = 0.25,
         vectors: str | None = None,
         head: Literal["softmax", "crf"] = "softmax",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from recurro.bench.tasks import classify, detect, music, regress, transcribe
+from recurro.bench.tasks import classify, detect, music, regress, tag, transcribe
 from recurro.bench.tasks.case import Case, Found, Goal, TaskRow, measure
 from recurro.errors import ArgumentError
 
@@ -15,6 +15,7 @@ TASKS: dict[str, tuple[Case, ...]] = {
     "detect": detect.CASES,
     "music": music.CASES,
     "regress": regress.CASES,
+    "tag": tag.CASES,
     "transcribe": transcribe.CASES,
 }
 """The cases of each task, by the word of the task on the command line."""
