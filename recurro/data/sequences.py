@@ -258,8 +258,9 @@ def clean_texts(texts: Iterable[object]) -> list[str]:
 class Scaler:
     """Brings each channel to mean 0 and standard deviation 1, as learnt in training.
 
-    x' = (x - m) / s, with 0 for a missing number; a channel that had missing numbers in
-    training gets a companion that is 1 where a number is missing and 0 elsewhere.
+    x' = (x - m) / s, and for a missing number that of the last one known in its
+    sequence, or 0 before the first; a channel that had missing numbers in training gets
+    a companion that is 1 where a number is missing and 0 elsewhere.
 
     Attributes:
         mean: m of each channel.
@@ -272,6 +273,10 @@ class Scaler:
         ((3.0,), (0,))
         >>> scaler(join_series([[3.0, float("nan")]])).values.tolist()
         [[0.0, 0.0], [0.0, 1.0]]
+
+    References:
+        Che et al. (2018), arXiv:1606.01865: its baselines GRU-Forward (the last known
+        number) and GRU-Simple (the companion).
     """
 
     mean: tuple[float, ...]
@@ -326,6 +331,17 @@ class Scaler:
                 "training, got NaN. Fill it in, or train on data that lack some too."
             )
         scaled = (values - np.array(self.mean)) / np.array(self.deviation)
-        scaled[gone] = 0.0
+        scaled = _carried(scaled, gone, sequences)
         joined = np.concatenate([scaled, gone[:, list(self.flagged)]], axis=1)
         return Sequences(joined.astype(np.float32), sequences.starts)
+
+
+def _carried(values: np.ndarray, gone: np.ndarray, sequences: Sequences) -> np.ndarray:
+    """Values ``(steps, channels)`` with the last known one where one is gone, or 0."""
+    if not gone.any():
+        return values
+    step = np.arange(len(values))[:, None]
+    known = np.maximum.accumulate(np.where(gone, -1, step), axis=0)
+    begin = np.repeat(sequences.starts[:-1], sequences.lengths)[:, None]
+    carried = np.take_along_axis(values, np.maximum(known, 0), axis=0)
+    return np.where(known >= begin, carried, 0.0)

@@ -69,13 +69,28 @@ def test_processes_share_the_batches() -> None:
     assert sorted(seen) == list(range(5))
 
 
-def test_padding_wastes_little() -> None:
-    vowels = read_ts(dataset("japanese-vowels/JapaneseVowels_TRAIN.ts"))
-    data = join_series(vowels.items)
-    generator = torch.Generator().manual_seed(0)
-    batches = sequence_batches(data, np.zeros(len(data)), 16, generator=generator)
+def lengths_of(name: str) -> np.ndarray:
+    """The lengths of some sequences: of real ones, or of many short and few long."""
+    if name == "japanese-vowels":
+        vowels = read_ts(dataset("japanese-vowels/JapaneseVowels_TRAIN.ts"))
+        return np.array([len(item) for item in vowels.items])
+    draw = np.random.default_rng(0)
+    return np.ceil(draw.lognormal(3.0, 0.8, 4000)).astype(np.int64)
+
+
+@pytest.mark.parametrize("size", [8, 16, 32, 64])
+@pytest.mark.parametrize("name", ["japanese-vowels", "many short, few long"])
+def test_padding_wastes_less_than_a_tenth(name: str, size: int) -> None:
+    lengths = lengths_of(name)
+    starts = np.append(0, np.cumsum(lengths))
+    data = Sequences(np.zeros((starts[-1], 1), np.float32), starts)
+    order = torch.Generator().manual_seed(0)
+    batches = sequence_batches(data, np.zeros(len(data)), size, generator=order)
     read = sum(batch.inputs[..., 0].numel() for batch in batches)
-    assert data.lengths.sum() / read > 0.9
+    assert lengths.sum() / read > 0.9
+    plain = [lengths[i : i + size] for i in range(0, len(lengths), size)]
+    as_they_come = sum(len(part) * part.max() for part in plain)
+    assert lengths.sum() / as_they_come < 0.8  # so that there is something to waste
 
 
 @pytest.mark.parametrize(
@@ -129,7 +144,26 @@ def test_scaler_ignores_missing_and_flags_them() -> None:
     assert scaler.mean == (2.0, 5.0)
     assert scaler.deviation == (1.0, 1.0)  # a constant channel stays as it is
     assert scaler.width == 3
-    assert scaler(data).values.tolist() == [[-1, 0, 0], [0, 0, 1], [1, 0, 0]]
+    assert scaler(data).values.tolist() == [[-1, 0, 0], [-1, 0, 1], [1, 0, 0]]
+
+
+def test_a_missing_number_is_the_last_one_known_in_its_sequence() -> None:
+    draw = np.random.default_rng(0)
+    items = ragged([6, 1, 9, 4], 3)
+    for item in items:
+        item[draw.random(item.shape) < 0.5] = np.nan
+    data = join_series(items)
+    scaler = Scaler.fit(data)
+    found = scaler(data)
+    for row, item in enumerate(items):
+        for channel in range(3):
+            last = 0.0
+            for step, number in enumerate(item[:, channel]):
+                if not np.isnan(number):
+                    mean, std = scaler.mean[channel], scaler.deviation[channel]
+                    last = (number - mean) / std
+                assert found[row][step, channel] == pytest.approx(last, abs=1e-5)
+    np.testing.assert_array_equal(found.values[:, 3:], np.isnan(data.values))
 
 
 def test_scaler_refuses_what_training_did_not_have() -> None:
