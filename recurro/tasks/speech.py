@@ -327,8 +327,10 @@ class SpeechRecognizer(SequenceEstimator):
         self, network: StepNetwork, sequences: Sequences, decoding: Decoding
     ) -> list[Ids]:
         """The tokens of each sequence."""
-        logits = answers(network, sequences, _logits)
-        rows = Sequences(logits, sequences.starts)
+        log_probs = answers(network, sequences, _logits)
+        if self.tokenizer_.unk_id is not None:
+            log_probs[:, self.tokenizer_.unk_id] = -np.inf  # it is no answer
+        rows = Sequences(log_probs, sequences.starts)
         return [decoding(row, self._blank) for row in rows]
 
     def _baselines(

@@ -164,6 +164,19 @@ def test_scikit_learn(tmp_path) -> None:
         model.predict(data[0])
 
 
+def test_what_is_unknown_is_never_an_answer(trained) -> None:
+    unknown = trained.tokenizer_.unk_id
+    bias = trained.network_.head.linear.bias
+    before = bias.detach().clone()
+    with torch.no_grad():
+        bias[unknown] += 100
+    try:
+        texts = trained.predict(strings(6)[0])
+        assert set("".join(texts)) <= set("lmh")
+    finally:
+        bias.data = before
+
+
 # What is learnt from, and what is not.
 
 
