@@ -202,8 +202,11 @@ def finish(model: NetworkEstimator, run: Path, *, as_json: bool) -> None:
         return
     write_report(run)
     history, rows = model.history_, model.baselines_
+    calibration = getattr(model, "calibration_", None)
     if as_json:
         told = outcome(run, rows, history)
+        if calibration:
+            told["calibration"] = calibration
         if model.test_:
             told |= {"test": model.test_[-1], "test_baselines": model.test_}
         print_json(told)
@@ -213,6 +216,11 @@ def finish(model: NetworkEstimator, run: Path, *, as_json: bool) -> None:
             say(f"{part}:")
             print_rows(models)
             say()
+    if calibration:
+        say(
+            "calibration error {before:.3f}, with the temperature {temperature:.2f} "
+            "{after:.3f} (held out)\n".format(**calibration)
+        )
     if history.explosions:
         say(f"{history.explosions} steps exploded and were skipped.")
     say(f"run     {run}")

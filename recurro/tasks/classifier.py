@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -17,7 +17,7 @@ from torch.distributions import Distribution
 from recurro.baselines.sequences import classifier_baselines, fit_baselines
 from recurro.cells import LSTM, Cell
 from recurro.data import Sequences
-from recurro.errors import DataError
+from recurro.errors import DataError, SettingError
 from recurro.nn import CategoricalHead, OrdinalHead, VectorNetwork
 from recurro.tasks.comparison import Comparison
 from recurro.tasks.labels import (
@@ -28,7 +28,7 @@ from recurro.tasks.labels import (
     classes_text,
     read_classes,
 )
-from recurro.tasks.metrics import classification_figures
+from recurro.tasks.metrics import class_f1, classification_figures
 from recurro.tasks.readers import Items
 from recurro.tasks.sequence import Data, SequenceEstimator
 from recurro.tasks.sequence_config import SequenceNetwork
@@ -59,6 +59,8 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         network_: The trained ``VectorNetwork``.
         reader_: Vocabulary or scaler.
         history_: What happened in training.
+        calibration_: The temperature, and the expected calibration error of the part
+            held out before and after it was fitted there.
         run_: The run folder, or ``None``.
         baselines_: One row per model: ``name`` and the figures on the part held out;
             the network last. Empty if nothing was held out.
@@ -141,6 +143,14 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
 
     def _learn_targets(self, y: Any) -> np.ndarray:  # noqa: ANN401
         classes, ids = np.unique(_labels(y), return_inverse=True)
+        if self.settings.model.head == "ordinal" and classes.dtype.kind in "US":
+            raise SettingError(
+                "SequenceNetwork",
+                "head",
+                "must be softmax for classes that are words, whose order is not known, "
+                f"got 'ordinal' for {', '.join(classes[:5].tolist())}. Write the "
+                "classes as numbers.",
+            )
         if len(classes) < 2:
             raise DataError(
                 f"SequenceClassifier: there must be at least two classes, got only "
@@ -168,28 +178,59 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
 
     def _judge(self, network: VectorNetwork, data: Answered) -> dict[str, float]:
         log_probs = answers(network, data.sequences, _logits)
-        return classification_figures(log_probs, data.flat)
+        return self._figures(log_probs, data.flat)
+
+    def _figures(self, log_probs: np.ndarray, targets: np.ndarray) -> dict[str, float]:
+        """The figures of a model; of two classes also F1 of each."""
+        figures = classification_figures(log_probs, targets)
+        if len(self.classes_) == 2:
+            f1 = class_f1(log_probs.argmax(1), targets, 2)
+            figures |= {f"f1_{name}": float(f1[i]) for i, name in self._names()}
+        return figures
+
+    def _names(self) -> Iterable[tuple[int, Any]]:
+        return enumerate(self.classes_.tolist())
+
+    def evaluate(self, X: Data, y: Any) -> dict[str, float]:  # noqa: ANN401
+        """Log loss, accuracy, macro F1, calibration error, and F1 of each class.
+
+        Raises:
+            DataError: If sequences or classes cannot be used.
+        """
+        data = self._answered(X, y)
+        log_probs = answers(self._fitted(), data.sequences, _logits)
+        figures = self._figures(log_probs, data.flat)
+        f1 = class_f1(log_probs.argmax(1), data.flat, len(self.classes_))
+        return figures | {f"f1_{name}": float(f1[i]) for i, name in self._names()}
 
     def _finish(self, network: VectorNetwork, valid: Answered | None) -> None:
-        """Fit the temperature that makes the held-out part likeliest, at least 1.
+        """Fit the temperature T to the part held out.
 
-        One below 1 would only say how easy that part was.
+        It minimises -sum log P(true class) + (log T)^2 / 2: the last term (log T has a
+        standard normal distribution beforehand) keeps a small part without a mistake
+        from making all answers sure.
         """
         if valid is None:
             return
         head = network.head
         assert isinstance(head, CategoricalHead | OrdinalHead)
         head.temperature.fill_(1.0)  # also where a finished run is resumed
+        plain = self._judge(network, valid)
 
         def loss(log_temperature: float) -> float:
             head.temperature.fill_(float(np.exp(log_temperature)))
-            return self._judge(network, valid)["log_loss"]
+            told = self._judge(network, valid)["log_loss"]
+            return told * len(valid.flat) + log_temperature**2 / 2
 
-        plain = loss(0.0)
-        best = minimize_scalar(
-            loss, bounds=(0.0, 2.0), method="bounded", options={"maxiter": 12}
+        found = minimize_scalar(
+            loss, bounds=(-2.0, 2.0), method="bounded", options={"maxiter": 12}
         )
-        head.temperature.fill_(float(np.exp(best.x)) if best.fun < plain else 1.0)
+        head.temperature.fill_(float(np.exp(found.x)))
+        self.calibration_ = {
+            "temperature": float(head.temperature),
+            "before": plain["calibration_error"],
+            "after": self._judge(network, valid)["calibration_error"],
+        }
 
     def _baselines(
         self,
@@ -202,7 +243,7 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         for name, model in models.items():
             chances = np.full((len(valid[1]), len(self.classes_)), 1e-12)
             chances[:, model.classes_] += model.predict_proba(valid[0])
-            figures = classification_figures(np.log(chances), valid[1])
+            figures = self._figures(np.log(chances), valid[1])
             rows.append({"name": name, **figures})
         return rows
 

@@ -7,7 +7,12 @@ from scipy.special import log_softmax
 
 from recurro.errors import ShapeError
 
-__all__ = ["classification_figures", "regression_figures"]
+__all__ = [
+    "calibration_error",
+    "class_f1",
+    "classification_figures",
+    "regression_figures",
+]
 
 
 def classification_figures(
@@ -22,7 +27,8 @@ def classification_figures(
 
     Returns:
         The mean of -log P(true class) in nats; the share that is named right; the mean
-        of F1 over the classes that are true or named somewhere.
+        of F1 over the classes that are true or named somewhere; the expected
+        calibration error.
 
     Raises:
         ShapeError: If the numbers of items differ, or there is none.
@@ -31,7 +37,8 @@ def classification_figures(
         >>> log_probs = np.log([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]])
         >>> figures = classification_figures(log_probs, np.array([0, 1, 1]))
         >>> {key: round(value, 4) for key, value in figures.items()}
-        {'log_loss': 0.4149, 'accuracy': 0.6667, 'macro_f1': 0.6667}
+        {'log_loss': 0.4149, 'accuracy': 0.6667, 'macro_f1': 0.6667, \
+'calibration_error': 0.3}
     """
     _check(len(log_probs), len(targets))
     chances = log_softmax(log_probs, axis=1)
@@ -39,17 +46,56 @@ def classification_figures(
     return {
         "log_loss": float(-chances[np.arange(len(targets)), targets].mean()),
         "accuracy": float((told == targets).mean()),
-        "macro_f1": _macro_f1(told, targets),
+        "macro_f1": float(np.nanmean(class_f1(told, targets, log_probs.shape[1]))),
+        "calibration_error": calibration_error(np.exp(chances), targets),
     }
 
 
-def _macro_f1(named: np.ndarray, targets: np.ndarray) -> float:
-    """The mean over the classes of 2 hits / (named + true)."""
-    size = int(max(named.max(), targets.max())) + 1
-    hits = np.bincount(targets[named == targets], minlength=size)
-    either = np.bincount(named, minlength=size) + np.bincount(targets, minlength=size)
-    seen = either > 0
-    return float((2 * hits[seen] / either[seen]).mean())
+def class_f1(named: np.ndarray, targets: np.ndarray, classes: int) -> np.ndarray:
+    """F1 of each class: 2 hits / (named + true) ``(classes,)``.
+
+    NaN where a class is neither named nor true anywhere.
+
+    Args:
+        named: The class ids that are told ``(items,)``.
+        targets: The true ones ``(items,)``.
+        classes: How many there are.
+
+    Example:
+        >>> class_f1(np.array([0, 1, 1]), np.array([0, 0, 1]), 2).round(3).tolist()
+        [0.667, 0.667]
+    """
+    hits = np.bincount(targets[named == targets], minlength=classes)
+    either = np.bincount(named, minlength=classes)
+    either = either + np.bincount(targets, minlength=classes)
+    return np.where(either > 0, 2 * hits / np.maximum(either, 1), np.nan)
+
+
+def calibration_error(probs: np.ndarray, targets: np.ndarray, bins: int = 10) -> float:
+    """How far the probability of the class that is named lies from how often it holds.
+
+    sum_b (n_b / n) |share right in b - mean probability in b|, over bins of equal width
+    of the probability of the likeliest class; the upper end belongs to a bin.
+
+    Args:
+        probs: P(class) ``(items, classes)``.
+        targets: The true class ids ``(items,)``.
+        bins: How many bins, at least 1.
+
+    Example:
+        >>> probs = np.array([[0.9, 0.1], [0.95, 0.05], [0.3, 0.7]])
+        >>> round(calibration_error(probs, np.array([0, 1, 1])), 4)
+        0.45
+
+    References:
+        Guo et al. (2017), arXiv 1706.04599, equation 3.
+    """
+    _check(len(probs), len(targets))
+    sure, right = probs.max(1), probs.argmax(1) == targets
+    # A thousandth of a bin against rounding: 0.7 is 7 tenths.
+    places = np.ceil(sure * bins - 1e-3).astype(np.int64).clip(1, bins)
+    gaps = np.bincount(places, right - sure)
+    return float(np.abs(gaps).sum() / len(targets))
 
 
 def regression_figures(

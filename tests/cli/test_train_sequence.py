@@ -27,7 +27,10 @@ def test_classify_texts(folder):
     ]
     assert (folder / "run" / "report.html").exists()
     found = json.loads(recurro("evaluate", "run", "rows.tsv", "--json").out)
-    assert set(found) == {"accuracy", "macro_f1", "log_loss"}
+    assert set(found) == {
+        *("accuracy", "macro_f1", "log_loss", "calibration_error", "f1_ab", "f1_xy"),
+    }
+    assert set(told["calibration"]) == {"temperature", "before", "after"}
     (folder / "new.txt").write_text("ab ba\nxy yx\n")
     lines = recurro("predict", "run", "new.txt").out.splitlines()
     assert [line.split("\t")[::2] for line in lines] == [

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from scipy.special import log_softmax
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_validate
@@ -139,6 +140,32 @@ def test_an_ordinal_head() -> None:
     model = SequenceClassifier(**SMALL, epochs=25, head="ordinal").fit(items, stars)
     assert model.score(items, stars) > 0.8
     assert model.classes_.tolist() == [1, 2, 3, 4, 5]
+
+
+def test_an_order_needs_numbers() -> None:
+    with pytest.raises(ConfigError, match=r"whose order is not known, .* bad, good"):
+        SequenceClassifier(head="ordinal").fit(["a", "b"] * 4, ["bad", "good"] * 4)
+
+
+def test_one_temperature_is_fitted_to_the_part_held_out() -> None:
+    draw = np.random.default_rng(0)
+    labels = draw.integers(0, 2, 300)
+    items = [draw.normal(c, 3.0, (3, 1)) for c in labels]
+    model = SequenceClassifier(**SMALL, epochs=60, keep="last")
+    model.fit(items[:200], labels[:200], valid=(items[200:], labels[200:]))
+    found = model.calibration_
+    assert found["temperature"] > 1.2  # it has learnt the noise by heart
+    assert found["after"] < found["before"]
+    log_probs = np.log(model.predict_proba(items[200:])) * found["temperature"]
+
+    def loss(t: float) -> float:
+        told = log_softmax(log_probs / t, axis=1)[np.arange(100), labels[200:]]
+        return -told.sum() + np.log(t) ** 2 / 2
+
+    best = min(np.geomspace(0.2, 5, 400), key=loss)
+    assert found["temperature"] == pytest.approx(best, rel=0.03)
+    easy = SequenceClassifier(**SMALL, epochs=30).fit(*waves())
+    assert 0.2 < easy.calibration_["temperature"] < 1.0  # no mistake, yet not sure
 
 
 def test_missing_numbers() -> None:

@@ -7,7 +7,12 @@ from hypothesis import strategies as st
 from sklearn import metrics
 
 from recurro.errors import ShapeError
-from recurro.tasks.metrics import classification_figures, regression_figures
+from recurro.tasks.metrics import (
+    calibration_error,
+    class_f1,
+    classification_figures,
+    regression_figures,
+)
 
 
 @given(st.integers(1, 40), st.integers(2, 6), st.integers(0, 99))
@@ -22,6 +27,22 @@ def test_classes_against_scikit_learn(items: int, classes: int, seed: int) -> No
     assert found["macro_f1"] == pytest.approx(expected)
     expected = metrics.log_loss(targets, probs, labels=np.arange(classes))
     assert found["log_loss"] == pytest.approx(expected)
+    each = metrics.f1_score(
+        targets, named, labels=np.arange(classes), average=None, zero_division=np.nan
+    )
+    np.testing.assert_allclose(class_f1(named, targets, classes), each)
+
+
+def test_calibration_error_by_hand() -> None:
+    sure = np.array([0.95, 0.92, 0.98, 0.55, 0.58, 0.65, 0.7])
+    right = np.array([True, True, False, True, False, True, True])
+    probs = np.stack([sure, 1 - sure], axis=1)
+    # Bins 0.9 to 1: 2 of 3 right at 0.95; 0.5 to 0.6: 1 of 2 at 0.565; 0.6 to 0.7,
+    # its upper end within: 2 of 2 at 0.675.
+    expected = 3 / 7 * (0.95 - 2 / 3) + 2 / 7 * (0.565 - 0.5) + 2 / 7 * (1 - 0.675)
+    assert calibration_error(probs, 1 - right.astype(int)) == pytest.approx(expected)
+    one_bin = calibration_error(probs, 1 - right.astype(int), 1)
+    assert one_bin == pytest.approx(abs(5 / 7 - sure.mean()))
 
 
 def test_numbers_against_scikit_learn() -> None:
