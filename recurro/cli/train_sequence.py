@@ -57,7 +57,8 @@ TextColumn = Annotated[
     typer.Option(
         "--text",
         metavar="COLUMN",
-        help="Texts of a table. [dim]\\[default: text][/dim]",
+        help="Texts of a table; several, with commas between, are joined. [dim]"
+        "\\[default: text][/dim]",
         show_default=False,
         rich_help_panel=TABLE,
     ),

@@ -66,6 +66,7 @@ from recurro.data.spans import (
 from recurro.data.split import hash_split, is_test, tail_start
 from recurro.data.spoken import Spoken, load_samples, read_spoken
 from recurro.data.steps import Roles, Steps, read_steps
+from recurro.data.stories import Story, tell_stories
 from recurro.data.synthesis import synthesize
 from recurro.data.tables import Table, read_table
 from recurro.data.text import (
@@ -108,6 +109,7 @@ __all__ = [
     "Spoken",
     "Stamps",
     "Steps",
+    "Story",
     "Table",
     "TaggedSentences",
     "TextFilter",
@@ -179,6 +181,7 @@ __all__ = [
     "synthesize",
     "tagged_lines",
     "tail_start",
+    "tell_stories",
     "to_mel",
     "token_accuracy",
     "windows",

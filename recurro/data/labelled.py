@@ -26,6 +26,9 @@ __all__ = [
     "read_step_numbers",
 ]
 
+JOINT = "|"
+"""What stands between the texts of several columns, with blanks around."""
+
 _NAMED = (".csv", ".jsonl", ".parquet")
 """Tables whose first row must name the columns."""
 
@@ -410,19 +413,23 @@ class _Reader:
 
     def _cells(self, table: Table) -> Iterator[_Row]:
         """The texts of a table."""
-        texts = table.words(self.roles.text or "text", "be a text", "--text")
+        names = (self.roles.text or "text").split(",")
+        columns = [table.words(name, "be a text", "--text") for name in names]
+        texts = [
+            f" {JOINT} ".join(map(str, parts)) for parts in zip(*columns, strict=True)
+        ]
         labels: list[Any] = [None] * len(texts)
         if self.labelled:
             labels = table.words(self.roles.label or "label", "be a label", "--label")
         for row, (text, label) in enumerate(zip(texts, labels, strict=True)):
-            yield _Row(str(text), label, str(text), table.place(row))
+            yield _Row(text, label, text, table.place(row))
 
     def _lines(self) -> Iterator[_Row]:
         """The texts of a file that is a TSV table, or lines of label and text."""
         numbered = self._numbered(self.path)
         head = next(numbered, (0, ""))
         cells = [cell.strip() for cell in head[1].split("\t")]
-        wanted = [self.roles.text or "text"]
+        wanted = (self.roles.text or "text").split(",")
         wanted += [self.roles.label or "label"] if self.labelled else []
         tsv = self.path.suffix.lower() == ".tsv"
         if set(wanted) <= set(cells) and (tsv or len(cells) > 1):

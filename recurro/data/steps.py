@@ -22,7 +22,8 @@ class Roles:
     """What the columns of a table are.
 
     Attributes:
-        text: The texts; ``None`` for ``text``.
+        text: The texts; ``None`` for ``text``. Several columns, with commas between,
+            are joined in that order: ``question,story`` gives *question | story*.
         label: The class or the number; ``None`` for ``label``.
         id: Which series a row is a step of.
         time: When a step was: a number or a date, rising within a series.

@@ -62,6 +62,8 @@ def test_columns_by_name(write) -> None:
     roles = Roles(text="said", label="who")
     assert pairs(read_labelled(path, roles)) == PAIRS
     assert read_items(path, Roles(text="said")).items == ["See you", "You won"]
+    joined = read_labelled(path, Roles(text="said,who", label="who"))
+    assert joined.items[0] == "See you | ham"
     with pytest.raises(DataError, match="must have a column 'text', it has 'who', 'sa"):
         read_labelled(path)
 
