@@ -5,6 +5,7 @@ from recurro.nn.cell_layers import GRUCell, LSTMCell, RNNCell
 from recurro.nn.crf import CRF
 from recurro.nn.ctc import CTCHead
 from recurro.nn.dropout import VariationalDropout, variational_dropout
+from recurro.nn.evidence import Evidence
 from recurro.nn.forecast import ForecastNetwork
 from recurro.nn.heads import (
     BernoulliHead,
@@ -26,6 +27,7 @@ from recurro.nn.pooling import Pooling
 from recurro.nn.quantiles import QuantileSteps
 from recurro.nn.recurrent import Recurrent
 from recurro.nn.sequence import SequenceNetwork
+from recurro.nn.subwords import WordEmbedding
 from recurro.nn.vector import VectorNetwork
 
 __all__ = [
@@ -38,6 +40,7 @@ __all__ = [
     "CategoricalHead",
     "ChainHead",
     "EachStep",
+    "Evidence",
     "ForecastNetwork",
     "GRUCell",
     "Head",
@@ -57,6 +60,7 @@ __all__ = [
     "StudentTHead",
     "VariationalDropout",
     "VectorNetwork",
+    "WordEmbedding",
     "accelerate",
     "at_deviate",
     "deaccelerate",

@@ -17,8 +17,10 @@ from torch.distributions import Distribution
 from recurro.baselines.sequences import classifier_baselines, fit_baselines
 from recurro.cells import LSTM, Cell
 from recurro.data import Sequences
+from recurro.data.sequences import flat
+from recurro.data.word_features import FEATURES
 from recurro.errors import DataError, SettingError
-from recurro.nn import CategoricalHead, OrdinalHead, VectorNetwork
+from recurro.nn import CategoricalHead, Evidence, OrdinalHead, VectorNetwork
 from recurro.tasks.comparison import Comparison
 from recurro.tasks.labels import (
     CLASSES,
@@ -29,9 +31,10 @@ from recurro.tasks.labels import (
     read_classes,
 )
 from recurro.tasks.metrics import class_f1, classification_figures
-from recurro.tasks.readers import Items
+from recurro.tasks.readers import Items, Reader
 from recurro.tasks.sequence import Data, SequenceEstimator
-from recurro.tasks.sequence_config import SequenceNetwork
+from recurro.tasks.sequence_config import SequenceData, SequenceNetwork, TaskSettings
+from recurro.tasks.sequence_runs import Examples
 from recurro.tasks.vector_task import Answered, answers
 from recurro.train import RunFolder
 
@@ -90,6 +93,8 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         lower: bool = False,
         min_count: int | None = None,
         max_size: int | None = None,
+        subwords: bool = False,
+        evidence: bool = False,
         window: int | None = None,
         stride: int = 1,
         held_out: float = 0.1,
@@ -175,6 +180,24 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         kinds = {"softmax": CategoricalHead, "ordinal": OrdinalHead}
         kind = kinds[settings.head]
         return kind(features, len(self.classes_), self._class_weights())
+
+    def _evidence(self, settings: TaskSettings) -> Evidence | None:
+        data = settings.data
+        if isinstance(data, SequenceData) and data.evidence:
+            return Evidence(FEATURES, len(self.classes_))
+        return None
+
+    def _start(
+        self, network: VectorNetwork, reader: Reader, material: Examples
+    ) -> None:
+        super()._start(network, reader, material)
+        if network.evidence is not None:
+            (items, targets), _ = material.parts()
+            features = reader(items)
+            network.evidence.count(
+                [torch.from_numpy(features[row][:, 1:]) for row in range(len(items))],
+                torch.as_tensor(flat(targets)),
+            )
 
     def _judge(self, network: VectorNetwork, data: Answered) -> dict[str, float]:
         log_probs = answers(network, data.sequences, _logits)

@@ -11,7 +11,9 @@ from torch import nn
 
 from recurro.data import Scaler, Sequences, Tokenizer, encode_texts, join_series
 from recurro.data.sequences import clean_texts
+from recurro.data.word_features import PIECES, word_features
 from recurro.errors import DataError, RunError
+from recurro.nn.subwords import WordEmbedding
 from recurro.tasks.sequence_config import RecurrentNetwork, SequenceData
 from recurro.train import RunFolder
 
@@ -27,6 +29,9 @@ __all__ = [
 
 Items: TypeAlias = list[str] | list[list[str]] | list[np.ndarray]
 """Texts, lists of words, or series ``(time, channels)``."""
+
+BUCKETS = 20_000
+"""Vectors that the pieces of words share."""
 
 VOCABULARY = "vocabulary.json"
 SCALER = "scaler.json"
@@ -84,10 +89,14 @@ class TextReader:
     Attributes:
         tokenizer: The vocabulary, of lines.
         lower: Whether texts are turned into lower case first.
+        subwords: Whether words are read by their pieces too.
+        evidence: Whether features of words are counted.
     """
 
     tokenizer: Tokenizer
     lower: bool = False
+    subwords: bool = False
+    evidence: bool = False
 
     @staticmethod
     def learn(texts: list[str], settings: SequenceData) -> TextReader:
@@ -102,21 +111,40 @@ class TextReader:
             max_size=settings.max_size,
             unknown=None if fixed else "replace",
         )
-        return TextReader(tokenizer, settings.lower)
+        return TextReader.of(tokenizer, settings)
+
+    @staticmethod
+    def of(tokenizer: Tokenizer, settings: SequenceData) -> TextReader:
+        """The reader with a vocabulary that is known."""
+        return TextReader(
+            tokenizer, settings.lower, settings.subwords, settings.evidence
+        )
 
     def __call__(self, items: Items) -> Sequences:
-        """The symbols of some texts."""
+        """The symbols of some texts; with the features of words, where these are used.
+
+        They are ``(steps,)``, or ``(steps, 1 + features)``.
+        """
         if not isinstance(items[0], str):
             raise DataError(
                 "sequences: must be texts as in training, got numbers. Give a list of "
                 "texts."
             )
-        lowered = (str(item).lower() if self.lower else item for item in items)
-        return encode_texts(lowered, self.tokenizer)
+        texts = [str(item).lower() if self.lower else str(item) for item in items]
+        symbols = encode_texts(texts, self.tokenizer)
+        if not (self.subwords or self.evidence):
+            return symbols
+        ends = np.zeros((1, 2 + PIECES), np.int64)  # nothing at the end of a text
+        features = [part for i in texts for part in (word_features(i.split()), ends)]
+        values = np.column_stack([symbols.values, np.concatenate(features)])
+        return Sequences(values, symbols.starts)
 
     def encoder(self, model: RecurrentNetwork) -> tuple[nn.Module, int]:
         """An embedding, as wide as a layer if its size is not given."""
         width = model.embedding_size or model.hidden_size
+        if self.subwords or self.evidence:
+            pieces = BUCKETS if self.subwords else 0
+            return WordEmbedding(self.tokenizer.size, width, pieces=pieces), width
         return nn.Embedding(self.tokenizer.size, width), width
 
     def file(self) -> tuple[str, str]:
@@ -186,7 +214,7 @@ def load_reader(run: RunFolder, settings: SequenceData) -> Reader:
         RunError: If its file is missing or damaged.
     """
     if not (run.path / SCALER).exists():
-        return TextReader(Tokenizer.load(run.path / VOCABULARY), settings.lower)
+        return TextReader.of(Tokenizer.load(run.path / VOCABULARY), settings)
     return SeriesReader(load_scaler(run))
 
 

@@ -87,6 +87,7 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
         lower: bool = False,
         min_count: int | None = None,
         max_size: int | None = None,
+        subwords: bool = False,
         window: int | None = None,
         stride: int = 1,
         held_out: float = 0.1,

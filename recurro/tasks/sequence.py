@@ -13,7 +13,7 @@ from torch import nn
 from recurro.data import RecordingWindows, Sequences
 from recurro.data.sequences import Targets, flat
 from recurro.errors import DataError
-from recurro.nn import Head, Pooling, Recurrent, VectorNetwork
+from recurro.nn import Evidence, Head, Pooling, Recurrent, VectorNetwork
 from recurro.nn.sequence import Teller
 from recurro.tasks.comparison import Comparison
 from recurro.tasks.estimator import NetworkEstimator
@@ -143,9 +143,19 @@ class SequenceEstimator(NetworkEstimator):
         assert isinstance(model, PooledNetwork)
         directions = 1 + model.bidirectional
         pooling = Pooling(model.pooling, recurrent.output_size, directions=directions)
-        head = self._head(pooling.width, model)
+        evidence = self._evidence(settings)
+        width = pooling.width + (0 if evidence is None else evidence.width)
+        head = self._head(width, model)
         assert isinstance(head, Head)
-        return VectorNetwork(encoder, recurrent, pooling, head, dropout=model.dropout)
+        return VectorNetwork(
+            *(encoder, recurrent, pooling, head),
+            dropout=model.dropout,
+            evidence=evidence,
+        )
+
+    def _evidence(self, settings: TaskSettings) -> Evidence | None:
+        """What counts features, if anything."""
+        return None
 
     def _finish(self, network: Any, valid: Answered | None) -> None:  # noqa: ANN401
         """Settle what is chosen after training, if anything."""

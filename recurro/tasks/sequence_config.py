@@ -107,6 +107,9 @@ class SequenceData(TableData):
         min_count: How often a symbol of a text must be seen to enter the vocabulary;
             ``None`` for twice in the case of words, and once otherwise.
         max_size: Symbols in the vocabulary at most, or ``None`` for no limit.
+        subwords: Whether words are read by their pieces too (``WordEmbedding``).
+        evidence: Whether words, pairs of words and pieces are counted by class, and
+            what they say stands beside the recurrence (``Evidence``).
         window: Steps of the windows that series are cut into, which are then what is
             learnt from; ``None`` to read each series whole. A class holds for each
             window of its series; a number is that of the last step of its window. A
@@ -119,6 +122,8 @@ class SequenceData(TableData):
     lower: bool = False
     min_count: int | None = Field(default=None, ge=1)
     max_size: int | None = Field(default=None, ge=2)
+    subwords: bool = False
+    evidence: bool = False
     window: int | None = Field(default=None, ge=1)
     stride: int = Field(default=1, ge=1)
 
@@ -129,6 +134,14 @@ class SequenceData(TableData):
         if self.min_count is not None:
             values["min_count"] = self.min_count
         DataSettings(**values)
+        for key in ("subwords", "evidence"):
+            if getattr(self, key) and self.tokens != "word":
+                raise SettingError(
+                    "SequenceData",
+                    key,
+                    f"must come with words, got tokens {self.tokens!r}. Set tokens to "
+                    "'word'.",
+                )
         if self.stride > 1 and self.window is None:
             raise SettingError(
                 "SequenceData",
@@ -338,6 +351,12 @@ class SequenceSettings(TaskSettings):
                 "head",
                 f"must be {', '.join(known[:-1])} or {known[-1]} for {self.task}, got "
                 f"{self.model.head!r}.",
+            )
+        if self.task != "classify" and self.data.evidence:
+            raise SettingError(
+                "SequenceData",
+                "evidence",
+                "must be left out where there are no classes, got True.",
             )
         if self.task != "classify" and self.model.class_weight is not None:
             raise SettingError(

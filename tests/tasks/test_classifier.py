@@ -151,7 +151,7 @@ def test_one_temperature_is_fitted_to_the_part_held_out() -> None:
     draw = np.random.default_rng(0)
     labels = draw.integers(0, 2, 300)
     items = [draw.normal(c, 3.0, (3, 1)) for c in labels]
-    model = SequenceClassifier(**SMALL, epochs=60, keep="last")
+    model = SequenceClassifier(**{**SMALL, "batch_size": 20}, epochs=40, keep="last")
     model.fit(items[:200], labels[:200], valid=(items[200:], labels[200:]))
     found = model.calibration_
     assert found["temperature"] > 1.2  # it has learnt the noise by heart
@@ -164,7 +164,7 @@ def test_one_temperature_is_fitted_to_the_part_held_out() -> None:
 
     best = min(np.geomspace(0.2, 5, 400), key=loss)
     assert found["temperature"] == pytest.approx(best, rel=0.03)
-    easy = SequenceClassifier(**SMALL, epochs=30).fit(*waves())
+    easy = SequenceClassifier(**SMALL, epochs=15).fit(*waves())
     assert 0.2 < easy.calibration_["temperature"] < 1.0  # no mistake, yet not sure
 
 
