@@ -27,6 +27,7 @@ class CTCHead(StepHead):
         blank: The id of the blank.
 
     Example:
+        >>> import torch
         >>> head = CTCHead(4, tokens=3)
         >>> y, lengths = torch.zeros(5, 2, 4), torch.tensor([5, 2])
         >>> head.losses(y, lengths, torch.tensor([1, 2, 1, 0, 2, 0])).shape

@@ -75,10 +75,13 @@ class SpeechRecognizer(SequenceEstimator):
             the network last. Empty if nothing was held out.
 
     Example:
-        >>> time = np.arange(1600) / 8000
-        >>> low, high = np.sin(2e3 * time), np.sin(9e3 * time)
-        >>> model = SpeechRecognizer(join=2, hidden_size=16, num_layers=1, dropout=0,
-        ...                          epochs=8, learning_rate=0.03, held_out=0)
+        >>> time, bump = np.arange(1600) / 8000, np.hanning(1600)
+        >>> low, high = bump * np.sin(2e3 * time), bump * np.sin(9e3 * time)
+        >>> settings = {"join": (1, 3), "bands": 8, "hop": 0.02, "stack": 4,
+        ...             "mask_bands": 0, "mask_time": 0, "held_out": 0,
+        ...             "hidden_size": 16, "num_layers": 1, "dropout": 0, "epochs": 20,
+        ...             "batch_size": 4, "learning_rate": 0.02, "warmup_steps": 5}
+        >>> model = SpeechRecognizer(**settings)
         >>> model = model.fit([low, high] * 20, ["l", "h"] * 20)
         >>> model.predict([np.concatenate([high, low])])
         ['hl']
