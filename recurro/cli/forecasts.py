@@ -12,7 +12,6 @@ import polars as pl
 from recurro.data import SeriesTable
 from recurro.errors import ArgumentError, ConfigError
 from recurro.tasks import Forecaster
-from recurro.tasks.tables import as_table
 
 __all__ = ["answers", "read", "training", "volatility_of"]
 
@@ -89,7 +88,7 @@ def read(model: Forecaster, files: Sequence[Path]) -> tuple[SeriesTable]:
         raise ArgumentError(
             f"forecast: there must be one table, got {len(files)} files. Join them."
         )
-    return (as_table(files[0], model.settings.data),)
+    return (model.read(files[0]),)
 
 
 def answers(
@@ -103,6 +102,10 @@ def answers(
         interval: The probability of the interval whose ends are told; 0.9 if not given.
     """
     level = 0.9 if interval is None else interval
+    if not 0 < level < 1:
+        raise ArgumentError(
+            f"predict: --interval must be in (0, 1), got {level}. Use for instance 0.8."
+        )
     ends = ((1 - level) / 2, (1 + level) / 2)
     table = model.predict(*read(model, [file]), levels=(ends[0], 0.5, ends[1]))
     if table["time"].dtype.is_temporal():

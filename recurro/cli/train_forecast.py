@@ -83,6 +83,14 @@ Fill = Annotated[
         "HOW",
     ),
 ]
+Stamps = Annotated[
+    str | None,
+    _column(
+        "--stamps",
+        "rising lets steps between stamps differ. [dim]\\[default: even][/dim]",
+        "HOW",
+    ),
+]
 Until = Annotated[
     str | None, _column("--until", "The last stamp that training reads.", "STAMP")
 ]
@@ -134,6 +142,7 @@ def train_forecast(
     static: Static = None,
     calendar: Cycles = None,
     fill: Fill = None,
+    stamps: Stamps = None,
     until: Until = None,
     horizon: Horizon = None,
     history: History = None,

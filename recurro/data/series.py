@@ -82,12 +82,15 @@ class SeriesTable:
     filled: int = 0
 
 
-def cut_table(table: SeriesTable, steps: int | Sequence[int]) -> SeriesTable:
+def cut_table(
+    table: SeriesTable, steps: int | Sequence[int], *, ahead: int = 0
+) -> SeriesTable:
     """The first steps of each series, with nothing known of those behind.
 
     Args:
         table: The series.
         steps: How many, for all series or for each; those that are shorter stay whole.
+        ahead: Steps behind them that known covariates go on for.
 
     Example:
         >>> one = Series("", np.arange(4), *[np.zeros((4, 1), np.float32)] * 3,
@@ -97,7 +100,13 @@ def cut_table(table: SeriesTable, steps: int | Sequence[int]) -> SeriesTable:
     """
     counts = [steps] * len(table.series) if isinstance(steps, int) else steps
     cut = tuple(
-        Series(s.name, s.times[:n], s.target[:n], s.known[:n], s.past[:n], s.static)
+        replace(
+            s,
+            times=s.times[:n],
+            target=s.target[:n],
+            known=s.known[: n + ahead],
+            past=s.past[:n],
+        )
         for s, n in zip(table.series, counts, strict=True)
     )
     return replace(table, series=cut)

@@ -298,6 +298,9 @@ class Forecaster(NetworkEstimator):
         part, share = task.valid.some(COMPARED), 1 - settings.data.held_out
         told = baselines_told(part, settings, share, self._season(material.table))
         told["network"] = tell(network, part, settings, LEVELS)
+        return self._rows(told, part)
+
+    def _rows(self, told: dict[str, Told], part: Part) -> Comparison:
         return [
             {"name": name, **self._figures(found, part)} for name, found in told.items()
         ]
@@ -313,6 +316,18 @@ class Forecaster(NetworkEstimator):
         return read_material(run)
 
     # Forecasting.
+
+    def read(self, path: str | Path) -> SeriesTable:
+        """The table of a file, by the columns that the arguments name.
+
+        Args:
+            path: A CSV, TSV or Parquet file.
+
+        Raises:
+            DataError: If it cannot be read; row and column are named.
+            ConfigError: If no column is named for stamps or targets.
+        """
+        return as_table(path, self.settings.data)
 
     def predict(
         self, X: TableData, *, levels: Iterable[float] = (0.05, 0.5, 0.95)
@@ -399,6 +414,30 @@ class Forecaster(NetworkEstimator):
         _, part = self._scored(X, stride, seen)
         told = tell(self._fitted(), part, self.settings, LEVELS)
         return self._figures(told, part)
+
+    def compare(
+        self, X: TableData, *, stride: int = 1, seen: bool = False
+    ) -> Comparison:
+        """The figures of `evaluate`, those of the baselines before them.
+
+        Each baseline learns from the steps before the first forecast, and reads on up
+        to each origin.
+
+        Args:
+            X: As in `evaluate`.
+            stride: Steps from origin to origin, at least 1.
+            seen: As in `evaluate`.
+
+        Returns:
+            One row per model: ``name`` and its figures, the network last.
+
+        Raises:
+            DataError: If the series cannot be used, or nothing of them is new.
+        """
+        table, part = self._scored(X, stride, seen)
+        told = baselines_told(part, self.settings, 1.0, self._season(table))
+        told["network"] = tell(self._fitted(), part, self.settings, LEVELS)
+        return self._rows(told, part)
 
     def score(self, X: TableData, y: None = None) -> float:
         """Minus the mean squared error of `evaluate`: the higher, the better."""

@@ -147,6 +147,9 @@ def test_what_was_seen_is_not_scored() -> None:
         model.evaluate(cut_table(data, [120, 100]))
     assert model.evaluate(cut_table(data, [120, 100]), seen=True)["mse"] > 0
     assert len(model.backtest(data)) < len(tested)
+    *beside, ours = model.compare(data)
+    assert ours == {"name": "network", **model.evaluate(data)}
+    assert {row["name"] for row in beside} > {"naive", "drift"}
 
 
 def test_a_series_that_was_not_in_training_is_scaled_by_its_own_past() -> None:

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from recurro.bench.tasks import classify, detect, music, regress, tag, transcribe
+from recurro.bench.tasks import (
+    classify,
+    detect,
+    forecast,
+    music,
+    regress,
+    tag,
+    transcribe,
+)
 from recurro.bench.tasks.case import Case, Found, Goal, TaskRow, measure
 from recurro.errors import ArgumentError
 
@@ -13,6 +21,7 @@ __all__ = ["TASKS", "Case", "Found", "Goal", "TaskRow", "measure", "select_cases
 TASKS: dict[str, tuple[Case, ...]] = {
     "classify": classify.CASES,
     "detect": detect.CASES,
+    "forecast": forecast.CASES,
     "music": music.CASES,
     "regress": regress.CASES,
     "tag": tag.CASES,
