@@ -232,7 +232,8 @@ TASKS: dict[str, TaskVerbs] = {
     "classify": TaskVerbs(SequenceClassifier, _labelled, _classes, _training),
     "regress": TaskVerbs(SequenceRegressor, _labelled, _numbers, _training),
     "tag": TaskVerbs(
-        *(SequenceTagger, tagging.to_score, tagging.tagged), lines=tagging.sentences
+        *(SequenceTagger, tagging.to_score, tagging.tagged, tagging.to_learn),
+        lines=tagging.sentences,
     ),
     "detect": TaskVerbs(
         *(AnomalyDetector, streams.to_judge, streams.steps_of, streams.to_learn),

@@ -24,6 +24,7 @@ from recurro.cli.train_lm import (
     Device,
     Dropout,
     EmbeddingSize,
+    Encoding,
     Epochs,
     HiddenSize,
     LearningRate,
@@ -60,6 +61,26 @@ Column = Annotated[
         rich_help_panel=TEXT,
     ),
 ]
+Valid = Annotated[
+    Path | None,
+    typer.Option(
+        "--valid",
+        metavar="FILE",
+        help="Sentences to choose the best epoch on. [dim]\\[default: a tenth][/dim]",
+        show_default=False,
+        rich_help_panel=TEXT,
+    ),
+]
+Test = Annotated[
+    Path | None,
+    typer.Option(
+        "--test",
+        metavar="FILE",
+        help="Sentences to test on at the end.",
+        show_default=False,
+        rich_help_panel=TEXT,
+    ),
+]
 Lower = Annotated[
     bool | None,
     typer.Option(
@@ -85,6 +106,9 @@ TagHead = Annotated[
 def train_tag(
     data: Tagged,
     column: Column = None,
+    valid: Valid = None,
+    test: Test = None,
+    encoding: Encoding = None,
     lower: Lower = None,
     min_count: MinCount = None,
     cell: CellName = None,
@@ -117,7 +141,7 @@ def train_tag(
 
     A tenth of the sentences is held out to choose the best epoch on, by span F1 where
     tags tell spans (B-person, I-person, O); the network and its baselines (most
-    frequent tag, hidden Markov model) are scored on it.
+    frequent tag, hidden Markov model) are scored on it, and on what --test names.
 
     [dim]Settings: --config < RECURRO_TRAIN_EPOCHS=3 < --set < flags.[/dim]
     """

@@ -193,16 +193,27 @@ def read_conll(
                 continue
             raise _bad(path, place, f"must have {width} columns as the first row", line)
         if not all(-width <= column < width for column in wanted):
-            raise _bad(path, place, f"must have the columns {wanted}", line)
+            raise _bad(path, place, f"must have {_named(wanted, width)}", line)
         if not all(fields[column].strip() for column in wanted):
-            raise _bad(path, place, f"must not be empty in the columns {wanted}", line)
+            what = f"must not be empty in {_named(wanted, width)}"
+            raise _bad(path, place, what, line)
         tag = "" if tag_column is None else fields[tag_column]
         rows.append(_Row(place, fields[word_column], tag))
     return _sentences(path, lines, rows, tag_column is not None, tags_at, separator)
 
 
+def _named(columns: Sequence[int], width: int) -> str:
+    """Columns as a person counts them, from 1."""
+    counted = [column % width if column < 0 else column for column in columns]
+    return "the columns " + " and ".join(str(column + 1) for column in counted)
+
+
 def read_tagged(
-    path: Path | str, column: str | None = None, *, tagged: bool = True
+    path: Path | str,
+    column: str | None = None,
+    *,
+    tagged: bool = True,
+    encoding: str = "utf-8",
 ) -> TaggedSentences:
     r"""Read a file of tagged words: CoNLL-U by its suffix ``.conllu``, or columns.
 
@@ -213,6 +224,7 @@ def read_tagged(
         tagged: Whether words must have a tag. ``False`` for a file that is to be
             tagged: fields of CoNLL-U are then replaced, and other files get a column
             more.
+        encoding: The encoding of the file.
 
     Raises:
         DataError: If the file cannot be read; the message names the line.
@@ -234,17 +246,18 @@ def read_tagged(
                 f"read: column must be {', '.join(_FIELDS)} for '{path}', got "
                 f"{column!r}."
             )
-        return read_conllu(path, field=field, tagged=tagged)
+        return read_conllu(path, field=field, tagged=tagged, encoding=encoding)
     if not tagged:
-        return read_conll(path, tag_column=None)
+        return read_conll(path, tag_column=None, encoding=encoding)
     if column == "last":
-        return read_conll(path, tag_column=-1)
+        return read_conll(path, tag_column=-1, encoding=encoding)
     if column is not None and not (column.isdecimal() and int(column) > 1):
         raise ArgumentError(
             f"read: column must be a number from 2 on, or 'last', for '{path}', got "
             f"{column!r}. Name a .conllu file to read fields by name."
         )
-    found = read_conll(path, tag_column=1 if column is None else int(column) - 1)
+    tag_column = 1 if column is None else int(column) - 1
+    found = read_conll(path, tag_column=tag_column, encoding=encoding)
     width = len(found.lines[found.places[0][0]].split(found.separator))
     if column is None and width > 2:
         raise ArgumentError(

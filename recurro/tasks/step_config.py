@@ -67,18 +67,32 @@ class StepSettings(TaskSettings):
     model: StepNetworkSettings = StepNetworkSettings.model_validate({})  # pyright: ignore[reportIncompatibleVariableOverride] (frozen)
 
 
+def as_text(value: object) -> object:
+    """A path as text; anything else as it is."""
+    return str(value) if isinstance(value, Path) else value
+
+
 class TagData(ItemData):
     """How sentences are read.
 
     Attributes:
-        column: Where the tags of a file are, see ``recurro.data.read_tagged``.
+        column: Where the tags of files are, see ``recurro.data.read_tagged``; for the
+            record, where words and tags are given, as are the next three.
+        encoding: The encoding of files.
+        valid: The file that choices are made on, or ``None`` for a part of the others.
+        test: The file that is tested on at the end, or ``None``.
         lower: Look words up in lower case. Their letters stay as they are.
         min_count: How often a word must be seen to have an embedding of its own.
     """
 
     column: str | None = None
+    encoding: str = "utf-8"
+    valid: str | None = None
+    test: str | None = None
     lower: bool = True
     min_count: int = Field(default=1, ge=1)
+
+    _paths = field_validator("valid", "test", mode="before")(as_text)
 
 
 class TagNetwork(StepNetworkSettings):
@@ -103,10 +117,7 @@ class TagNetwork(StepNetworkSettings):
     word_dropout: float = Field(default=0.25, ge=0)
     vectors: str | None = None
 
-    @field_validator("vectors", mode="before")
-    @classmethod
-    def _path_as_text(cls, value: object) -> object:
-        return str(value) if isinstance(value, Path) else value
+    _path = field_validator("vectors", mode="before")(as_text)
 
 
 class TagTraining(SequenceTraining):

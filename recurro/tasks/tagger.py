@@ -13,10 +13,8 @@ from recurro.baselines import HMMTagger, MostFrequentTag
 from recurro.cells import LSTM, Cell
 from recurro.data import (
     Sequences,
-    TaggedSentences,
     allowed_transitions,
     find_scheme,
-    read_tagged,
     read_word2vec,
     score_spans,
     token_accuracy,
@@ -27,6 +25,7 @@ from recurro.tasks.in_step import StepClassifier
 from recurro.tasks.readers import Items
 from recurro.tasks.sequence_config import TaskSettings
 from recurro.tasks.step_config import TagData, TagSettings
+from recurro.tasks.vector_task import Answered
 from recurro.tasks.words import WordReader, as_sentences
 from recurro.train import RunFolder
 
@@ -70,12 +69,9 @@ class SequenceTagger(StepClassifier):
     task: ClassVar[str] = "tag"
     kind: ClassVar[type[TaskSettings]] = TagSettings
 
-    column: str | None
-
     def __init__(
         self,
         *,
-        column: str | None = None,
         lower: bool = True,
         min_count: int = 1,
         held_out: float = 0.1,
@@ -157,19 +153,6 @@ class SequenceTagger(StepClassifier):
         with torch.no_grad():
             words[torch.from_numpy(found)] = torch.from_numpy(matrix[found])
 
-    def read(self, path: Path | str, *, tagged: bool = True) -> TaggedSentences:
-        """The sentences of a file, with the tags of ``column``.
-
-        Args:
-            path: A CoNLL-U file, or one with a word and its tags in columns.
-            tagged: Whether words must have a tag.
-
-        Raises:
-            DataError: If it cannot be read; the message names the line.
-            ArgumentError: If there is no such column, or it must be said.
-        """
-        return read_tagged(path, self.column, tagged=tagged)
-
     def _allowed(self, targets: Sequences) -> np.ndarray | None:
         """What the scheme allows, and what else the training data do."""
         scheme = find_scheme(self._named(targets))
@@ -199,8 +182,11 @@ class SequenceTagger(StepClassifier):
         told = self._named(Sequences(named, targets.starts))
         right = log_probs[np.arange(len(named)), targets.values]
         figures = tag_figures(self._named(targets), told, spans=self._spans)
-        rank = 1.0 - figures.get("span_f1", figures["accuracy"])
-        return {"error": rank, "log_loss": float(-right.mean()), **figures}
+        return {**figures, "log_loss": float(-right.mean())}
+
+    def _chosen_by(self, network: Any, data: Answered) -> dict[str, float]:  # noqa: ANN401
+        figures = self._judge(network, data)
+        return {"error": 1 - figures.get("span_f1", figures["accuracy"]), **figures}
 
     def _baselines(
         self, train: tuple[Items, Sequences], valid: tuple[Items, Sequences]

@@ -67,10 +67,27 @@ def test_bad_input(folder, text, words, said):
     assert not (folder / "runs").exists()
 
 
+def test_files_to_choose_and_to_test_on(folder):
+    (folder / "names.conll").write_text(ROWS)
+    (folder / "dev.conll").write_text(ROWS[: len(ROWS) // 20])
+    words = (*SMALL, "--epochs", 1, "-o", "run", "--encoding", "latin-1")
+    files = ("--valid", "dev.conll", "--test", "dev.conll")
+    recurro("train", "tag", "names.conll", *words, *files)
+    valid, test = (
+        json.loads((folder / "run" / name).read_text())
+        for name in ("baselines.json", "test.json")
+    )
+    assert test == valid  # the same sentences
+    assert "encoding: latin-1" in (folder / "run" / "config.yaml").read_text()
+
+
 def test_tags_that_were_never_seen(folder):
     (folder / "names.conll").write_text(ROWS)
-    recurro("train", "tag", "names.conll", *SMALL, "--epochs", 1, "-o", "run")
     (folder / "other.conll").write_text("so\tO\nRome\tB-place\n")
+    small = ("train", "tag", "names.conll", *SMALL, "--epochs", 1, "-o", "run")
+    said = "line 2 of 'other.conll' must have one of the 3 tags seen in training"
+    assert said in complaint(*small, "--valid", "other.conll")
+    recurro(*small)
     line = complaint("evaluate", "run", "other.conll")
-    assert "step 1 of item 0 must be one of the 3 seen in training" in line
+    assert said in line
     assert "'B-place'" in line
