@@ -148,6 +148,7 @@ def bench_training(
     *,
     rounds: int = 15,
     warmups: int = 2,
+    seconds: float = 0.5,
 ) -> list[Row]:
     """Time the loop of ``recurro.train`` against a bare one.
 
@@ -156,6 +157,7 @@ def bench_training(
         sizes: What is trained; by the scheme if not given.
         rounds: Rounds at least.
         warmups: Rounds before the clock starts.
+        seconds: Time at least that each loop is measured for.
 
     Returns:
         The bare loop, the baseline; and ours. Ours costs ``ratio.median - 1`` more.
@@ -166,7 +168,8 @@ def bench_training(
 
     Example:
         >>> small = Sizes(vocab=5, hidden=4, layers=1, batch=2, bptt=3, chunks=2)
-        >>> [row.name for row in bench_training("tagger", small, rounds=1)]
+        >>> rows = bench_training("tagger", small, rounds=1, seconds=0.0)
+        >>> [row.name for row in rows]
         ['bare loop', 'recurro']
     """
     if scheme not in SCHEMES:
@@ -181,6 +184,7 @@ def bench_training(
         {"bare loop": pair.train_bare, "recurro": pair.train_ours},
         rounds=rounds,
         warmups=warmups,
+        seconds=seconds,
     )
 
 

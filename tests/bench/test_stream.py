@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from importlib.util import find_spec
 
 import pytest
@@ -13,6 +14,12 @@ from recurro.errors import BackendError
 from tests.cli.command import recurro
 
 
+@pytest.fixture
+def short(monkeypatch):
+    """Commands that measure no longer than they must."""
+    monkeypatch.setattr(stream, "bench_stream", partial(bench_stream, seconds=0.0))
+
+
 def test_every_engine_is_timed():
     (row,) = bench_stream([8], rounds=2, seconds=0.0)
     wanted = ["stream", "unbound", "bfloat16", "nn.LSTM"]
@@ -22,6 +29,7 @@ def test_every_engine_is_timed():
     assert row.engines["nn.LSTM"].ratio.median > 1
 
 
+@pytest.mark.usefixtures("short")
 def test_onnx_runtime_is_left_out_where_it_is_not_installed(monkeypatch):
     monkeypatch.setattr(stream, "find_spec", lambda name: None)
     outcome = recurro("bench", "stream", "--size", 4, "--rounds", 1)
@@ -40,6 +48,7 @@ def test_what_is_wrong_is_not_timed(monkeypatch):
         bench_stream([8], rounds=1, seconds=0.0)
 
 
+@pytest.mark.usefixtures("short")
 def test_json(tmp_path):
     out = tmp_path / "a.json"
     printed = recurro("bench", "stream", "--size", 4, "--rounds", 1, "--json").out

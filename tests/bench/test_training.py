@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 
 import pytest
 import torch
@@ -36,7 +37,7 @@ def test_loops_that_differ_are_not_timed():
 
 
 def test_rows():
-    bare, ours = bench_training("classifier", SMALL, rounds=2, warmups=1)
+    bare, ours = bench_training("classifier", SMALL, rounds=2, warmups=1, seconds=0.0)
     assert bare.ratio.median == 1.0
     assert ours.ratio.median > 0
     with pytest.raises(ArgumentError, match="scheme must be one of language model"):
@@ -46,6 +47,8 @@ def test_rows():
 def test_command(monkeypatch, tmp_path):
     small = {name: (build, SMALL) for name, (build, _) in SCHEMES.items()}
     monkeypatch.setattr(training, "SCHEMES", {"speech": small["speech"]})
+    short = partial(bench_training, seconds=0.0)
+    monkeypatch.setattr(training, "bench_training", short)
     outcome = recurro("bench", "training", "--rounds", 1, "-o", tmp_path / "a.json")
     assert "speech: recurro's loop costs" in outcome.out
     [tree] = json.loads((tmp_path / "a.json").read_text())

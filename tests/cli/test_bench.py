@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 
 import pytest
 
@@ -20,6 +21,8 @@ def few(monkeypatch):
         EngineCase("stream", "LSTM", (4, 4, 1, 1), "nn.LSTM", {"step": 8}),
     )
     monkeypatch.setattr(engine, "CASES", cases)
+    short = partial(engine.bench_engine, seconds=0.0)
+    monkeypatch.setattr(engine, "bench_engine", short)
 
 
 @pytest.mark.usefixtures("few")
