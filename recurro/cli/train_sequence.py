@@ -141,6 +141,36 @@ Stride = Annotated[
         show_default=False,
     ),
 ]
+Subwords = Annotated[
+    bool | None,
+    typer.Option(
+        "--subwords",
+        metavar=" ",
+        help="Read words by their pieces too.",
+        show_default=False,
+        rich_help_panel=TEXT,
+    ),
+]
+Evidence = Annotated[
+    bool | None,
+    typer.Option(
+        "--evidence",
+        metavar=" ",
+        help="Count words, pairs and pieces by class, beside the recurrence.",
+        show_default=False,
+        rich_help_panel=TEXT,
+    ),
+]
+ClassWeight = Annotated[
+    str | None,
+    typer.Option(
+        "--class-weight",
+        metavar="KIND",
+        help="balanced: each class weighs the same in training.",
+        show_default=False,
+        rich_help_panel=NETWORK,
+    ),
+]
 Pooling = Annotated[
     str | None,
     typer.Option(
@@ -185,6 +215,8 @@ def train_classify(
     tokens: Tokens = None,
     lower: Lower = None,
     min_count: MinCount = None,
+    subwords: Subwords = None,
+    evidence: Evidence = None,
     window: Window = None,
     stride: Stride = None,
     cell: CellName = None,
@@ -193,6 +225,7 @@ def train_classify(
     embedding_size: EmbeddingSize = None,
     pooling: Pooling = None,
     head: ClassHead = None,
+    class_weight: ClassWeight = None,
     dropout: Dropout = None,
     epochs: Epochs = None,
     max_seconds: MaxSeconds = None,
@@ -236,6 +269,7 @@ def train_regress(
     tokens: Tokens = None,
     lower: Lower = None,
     min_count: MinCount = None,
+    subwords: Subwords = None,
     window: Window = None,
     stride: Stride = None,
     cell: CellName = None,

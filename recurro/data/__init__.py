@@ -46,6 +46,7 @@ from recurro.data.recordings import (
     cut_recordings,
     equal_recordings,
 )
+from recurro.data.reviews import starred_reviews
 from recurro.data.sequences import (
     Scaler,
     Sequences,
@@ -178,6 +179,7 @@ __all__ = [
     "sequence_batches",
     "shrink",
     "split_lines",
+    "starred_reviews",
     "synthesize",
     "tagged_lines",
     "tail_start",

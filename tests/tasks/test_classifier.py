@@ -11,7 +11,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from recurro import GRU, SequenceClassifier
-from recurro.data import read_ts
+from recurro.bench.tasks.case import measure
+from recurro.bench.tasks.classify import CASES
+from recurro.data import read_labelled, read_ts, starred_reviews, tell_stories
+from recurro.data.word_features import word_features
 from recurro.errors import ConfigError, DataError, RunError
 from recurro.tasks.sequence_config import SequenceSettings
 from tests.datasets import dataset
@@ -112,6 +115,25 @@ def test_nothing_leaks_from_what_is_held_out() -> None:
     }
 
 
+def test_evidence_is_counted_in_the_training_part_alone(tmp_path) -> None:
+    words = {"subwords": True, "evidence": True, "out": tmp_path / "run"}
+    held = (["zzz yyy", "xy yx"], ["ab", "xy"])
+    model = SequenceClassifier(**SMALL, **words, epochs=2)
+    model.fit(TEXTS, NAMES, valid=held, test=(["www ab"], ["ab"]))
+    assert model.predict(["ab ba", "xyx yx"]).tolist() == ["ab", "xy"]
+    plain = SequenceClassifier(**SMALL, subwords=True, evidence=True, held_out=0.0)
+    plain.set_params(epochs=1).fit(TEXTS, NAMES)
+    counts = model.network_.evidence.counts
+    assert torch.equal(counts, plain.network_.evidence.counts)
+    features = word_features(["ab", "zzz", "www"])
+    assert counts[features[0, 0]].tolist() == [20.0, 0.0]
+    assert counts[features[1:, 0]].sum() == 0
+    again = SequenceClassifier.load(tmp_path / "run")
+    np.testing.assert_array_equal(
+        again.predict_proba(held[0]), model.predict_proba(held[0])
+    )
+
+
 def test_without_held_out_part_no_choice_is_made() -> None:
     model = SequenceClassifier(**SMALL, epochs=2, held_out=0.0).fit(*waves(8))
     assert model.baselines_ == []
@@ -140,6 +162,15 @@ def test_an_ordinal_head() -> None:
     model = SequenceClassifier(**SMALL, epochs=25, head="ordinal").fit(items, stars)
     assert model.score(items, stars) > 0.8
     assert model.classes_.tolist() == [1, 2, 3, 4, 5]
+
+
+def test_stars_of_reviews() -> None:
+    (train, stars), (test, theirs) = starred_reviews(600), starred_reviews(200, 1)
+    settings = {**SMALL, "batch_size": 16, "pooling": "mean", "embedding_size": 8}
+    model = SequenceClassifier(**settings, epochs=8, head="ordinal").fit(train, stars)
+    missed = np.abs(model.predict(test) - theirs)
+    assert missed.mean() < 0.6 * np.abs(np.median(stars) - theirs).mean()
+    assert (missed <= 1).mean() > 0.95
 
 
 def test_an_order_needs_numbers() -> None:
@@ -268,6 +299,7 @@ def test_bad_input_after_training(trained) -> None:
         ({"pooling": "median"}, "pooling"),
         ({"tokens": "letters"}, "tokens"),
         ({"held_out": 1.0}, "held_out"),
+        ({"tokens": "char", "evidence": True}, "evidence.* must come with words"),
     ],
 )
 def test_bad_settings(settings, said, unchecked) -> None:
@@ -278,6 +310,48 @@ def test_bad_settings(settings, said, unchecked) -> None:
 def test_whole_sequences_have_no_chunks() -> None:
     with pytest.raises(ConfigError, match="'k1' must be left out"):
         SequenceSettings(task="classify", train={"k1": 3})
+
+
+def test_a_cut_of_real_texts() -> None:
+    found = read_labelled(dataset("sms-spam/sms_dev.tsv"))
+    spam = [row for row, label in enumerate(found.labels) if label == "spam"][:200]
+    ham = [row for row, label in enumerate(found.labels) if label == "ham"][:400]
+    train, test = (found.select([*ham[i::2], *spam[i::2]]) for i in (0, 1))
+    model = SequenceClassifier(**SMALL, epochs=4, lower=True)
+    figures = model.fit(train.items, train.labels).evaluate(test.items, test.labels)
+    assert figures["accuracy"] > 0.8  # the largest class: 0.67
+    assert figures["f1_spam"] > 0.7
+
+
+def test_questions_on_short_stories() -> None:
+    told = tell_stories(1200, sentences=3)
+    texts = [f"{story.question} | {story.text}" for story in told]
+    answers = [story.answer for story in told]
+    model = SequenceClassifier(
+        cell=GRU(),
+        hidden_size=24,
+        bidirectional=False,
+        pooling="last",
+        embedding_size=12,
+        learning_rate=0.02,
+        batch_size=32,
+        epochs=8,
+        backend="vendor",
+    )
+    figures = model.fit(texts[:1000], answers[:1000]).evaluate(
+        texts[1000:], answers[1000:]
+    )
+    assert figures["accuracy"] > 0.8  # a place by chance: 0.25
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["sst2", "sms-spam", "surnames", "stories"])
+def test_required_figures(name) -> None:
+    case = next(case for case in CASES if case.data == name)
+    if not case.generated:
+        dataset(name)
+    for row in measure(case, dataset("README.md").parent):
+        assert row.met is not False, row
 
 
 @pytest.mark.slow

@@ -11,7 +11,15 @@ import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold
 
 from recurro.bench.tasks.case import Case, Found, Goal
-from recurro.data import Labelled, Roles, equal_recordings, read_labelled
+from recurro.cells import GRU
+from recurro.data import (
+    Labelled,
+    Roles,
+    equal_recordings,
+    read_labelled,
+    tell_stories,
+)
+from recurro.data.labelled import JOINT
 from recurro.tasks import SequenceClassifier
 
 __all__ = ["CASES"]
@@ -29,6 +37,23 @@ def _found(settings: Mapping[str, Any], train: Labelled, test: Labelled) -> Foun
 def _by_hash(folder: Path, seed: int, file: str, settings: Mapping[str, Any]) -> Found:
     """Texts, of which a tenth is scored, by their hash."""
     return _found({**settings, "seed": seed}, *read_labelled(folder / file).split())
+
+
+def _sentences(folder: Path, seed: int, settings: Mapping[str, Any]) -> Found:
+    """Sentences of reviews, in the parts that they come in."""
+    parts = (read_labelled(folder / f"stsa.binary.{part}") for part in ("train", "dev"))
+    return _found({**settings, "seed": seed}, *parts)
+
+
+def _stories(folder: Path, seed: int, settings: Mapping[str, Any]) -> Found:
+    """Questions on stories, the question first; those scored are other stories."""
+    parts = []
+    for count, number in ((6000, seed), (1000, 10**6)):
+        told = tell_stories(count, number)
+        texts = [f"{story.question} {JOINT} {story.text}" for story in told]
+        answers = [story.answer for story in told]
+        parts.append(Labelled(texts, answers, texts, [""] * count))
+    return _found({**settings, "seed": seed}, *parts)
 
 
 def _series(folder: Path, seed: int, name: str, settings: Mapping[str, Any]) -> Found:
@@ -66,6 +91,38 @@ def _means(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
 
 PARTS = ("TRAIN", "TEST")
 
+SENTENCES = {
+    "lower": True,
+    "min_count": 1,
+    "subwords": True,
+    "evidence": True,
+    "embedding_size": 50,
+    "hidden_size": 32,
+    "dropout": 0.5,
+    "learning_rate": 0.003,
+    "batch_size": 50,
+    "epochs": 4,
+}
+NAMES = {
+    "tokens": "char",
+    "hidden_size": 128,
+    "embedding_size": 64,
+    "dropout": 0.3,
+    "batch_size": 64,
+    "learning_rate": 0.004,
+    "schedule": "cosine",
+    "epochs": 15,
+}
+STORIES = {
+    "cell": GRU(),
+    "bidirectional": False,
+    "pooling": "last",
+    "embedding_size": 24,
+    "batch_size": 64,
+    "learning_rate": 0.005,
+    "schedule": "cosine",
+    "epochs": 12,
+}
 MESSAGES = {"epochs": 8, "dropout": 0.3, "lower": True}
 VOWELS = {"epochs": 30, "batch_size": 16, "dropout": 0.3}
 MOTIONS = {"epochs": 60, "batch_size": 8, "dropout": 0.3}
@@ -85,9 +142,33 @@ ACTIVITIES = {
 CASES = (
     Case(
         "classify",
+        "sst2",
+        (
+            Goal("accuracy", 0.81),
+            Goal("accuracy", beats="naive Bayes on words"),
+            Goal("calibration_error", better="lower"),
+        ),
+        partial(_sentences, settings=SENTENCES),
+        seeds=3,
+    ),
+    Case(
+        "classify",
         "sms-spam",
-        (Goal("accuracy", 0.983), Goal("macro_f1")),
+        (Goal("accuracy", 0.983), Goal("f1_spam"), Goal("macro_f1")),
         partial(_by_hash, file="sms_dev.tsv", settings=MESSAGES),
+    ),
+    Case(
+        "classify",
+        "surnames",
+        (Goal("accuracy", 0.81), Goal("macro_f1")),
+        partial(_by_hash, file="", settings=NAMES),
+    ),
+    Case(
+        "classify",
+        "stories",
+        (Goal("accuracy", 0.95),),
+        partial(_stories, settings=STORIES),
+        generated=True,
     ),
     Case(
         "classify",
