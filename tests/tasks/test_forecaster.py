@@ -13,6 +13,7 @@ from sklearn.model_selection import TimeSeriesSplit, cross_validate
 from recurro import Forecaster
 from recurro.data import Series, SeriesTable, cut_table, garch_prices, read_series
 from recurro.errors import ArgumentError, ConfigError, DataError, RunError
+from recurro.tasks.forecast_task import ForecastTask
 from tests.datasets import dataset
 
 SMALL: dict[str, Any] = {
@@ -128,6 +129,27 @@ def test_runs_are_kept_and_resumed(tmp_path) -> None:
     (tmp_path / "run" / "scaler.json").write_text("[]")
     with pytest.raises(RunError, match=r"scaler\.json"):
         Forecaster.load(tmp_path / "run")
+
+
+def test_a_run_that_was_stopped_goes_on_as_if_it_had_not(tmp_path, monkeypatch) -> None:
+    data, settings = table(waves(120), ahead=4), {**SMALL, "epochs": 3, "dropout": 0.2}
+    whole = Forecaster(**settings).fit(data)
+    validate, calls = ForecastTask.validate, []
+
+    def stopped(self, network) -> dict[str, float]:
+        calls.append(0)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return validate(self, network)
+
+    monkeypatch.setattr(ForecastTask, "validate", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        Forecaster(**settings, out=tmp_path / "cut").fit(data)
+    monkeypatch.undo()
+    resumed = Forecaster.resume(tmp_path / "cut")
+    for name, weight in resumed.network_.state_dict().items():
+        assert weight.equal(whole.network_.state_dict()[name]), name
+    assert resumed.baselines_ == whole.baselines_
 
 
 def test_what_was_seen_is_not_scored() -> None:
