@@ -13,6 +13,7 @@ import numpy as np
 from recurro.data import Labelled, read_items, read_labelled, read_step_numbers
 from recurro.errors import DataError
 from recurro.tasks import SequenceClassifier, SequenceRegressor
+from recurro.tasks.regressor import unfit_numbers
 
 __all__ = ["items_of", "labelled_of", "training_of"]
 
@@ -30,8 +31,8 @@ def training_of(model: Model, file: Path) -> dict[str, Any]:
     elif asked is not None:
         test = _read(model, Path(asked))
     if isinstance(model, SequenceRegressor):
-        found = _numbered(found)
-        test = test and _numbered(test)
+        found = _numbered(model, found)
+        test = test and _numbered(model, test)
     else:
         found = _classes(found)
         test = test and _known(test, found.labels)
@@ -43,7 +44,7 @@ def labelled_of(model: Model, file: Path) -> tuple[list[Any], list[Any]]:
     """Sequences and what is said of them, as the model would say it."""
     found = _read(model, file)
     if isinstance(model, SequenceRegressor):
-        found = _numbered(found)
+        found = _numbered(model, found)
     else:
         found = _known(found, model.classes_.tolist())
     return found.items, found.labels
@@ -64,7 +65,7 @@ def _read(model: Model, file: Path) -> Labelled:
     return read_labelled(file, data.roles, encoding=data.encoding)
 
 
-def _numbered(found: Labelled) -> Labelled:
+def _numbered(model: SequenceRegressor, found: Labelled) -> Labelled:
     """The same with numbers as labels, or for each step what is one already."""
     if isinstance(found.labels[0], np.ndarray):
         return found
@@ -74,6 +75,12 @@ def _numbered(found: Labelled) -> Labelled:
         raise DataError(
             f"regress: {found.places[at]} must say a number of its sequence, got "
             f"{found.labels[at]!r}. Use classify for classes."
+        )
+    unfit, what = unfit_numbers(model.settings.model.head, np.array(numbers))
+    if len(unfit):
+        raise DataError(
+            f"regress: the number of {found.places[unfit[0]]} {what}, got "
+            f"{found.labels[unfit[0]]!r}. Use the normal head, or leave the row out."
         )
     return replace(found, labels=numbers)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -206,7 +206,14 @@ def read_step_numbers(
         ...     read_step_numbers(file, Roles(label="left")).labels
         [array([ 2.,  1., nan])]
     """
-    return _each_step(_Reader(Path(path), roles or Roles(), encoding, True), _numbers)
+    reader = _Reader(Path(path), roles or Roles(), encoding, True)
+    found = _each_step(reader, _numbers)
+    numbers = np.concatenate(found.labels)
+    blank = int(np.isnan(numbers).sum())
+    if not blank:
+        return found
+    note = f"'{path}': {blank} of {len(numbers)} steps have no number."
+    return replace(found, notes=(*found.notes, note))
 
 
 def _each_step(reader: _Reader, said: Callable[[Steps, str], Any]) -> Labelled:
@@ -406,8 +413,8 @@ class _Reader:
                     *(row, self.roles.label or "label"),
                     f"must be the same in all steps of a series, got {label!r} after "
                     f"{labels[0]!r}",
-                    "Name the column of ids with --id, or label each step (recurro "
-                    "train label).",
+                    "Name the column of ids with --id, label each step (recurro train "
+                    "label), or tell the number at each (train regress --window).",
                 )
         return labels[0]
 

@@ -113,7 +113,9 @@ class Table:
                 raise self.fault(
                     *(row, column),
                     f"must be a finite number, got {self.columns[column][row]!r}",
-                    "Mend it, or name the columns that are numbers with --features.",
+                    "Mend it, or name the columns that are numbers with --features."
+                    if option == "--features"
+                    else "Mend it.",
                 )
         return np.array(cells, np.float64)
 

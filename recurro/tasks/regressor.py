@@ -30,11 +30,11 @@ from recurro.tasks.comparison import Comparison
 from recurro.tasks.metrics import regression_figures
 from recurro.tasks.readers import Items
 from recurro.tasks.sequence import Data, SequenceEstimator
-from recurro.tasks.sequence_config import SequenceNetwork
+from recurro.tasks.sequence_config import HeadName, SequenceNetwork
 from recurro.tasks.vector_task import Answered, answers, deviates_of, mean_loss
 from recurro.train import RunFolder
 
-__all__ = ["SequenceRegressor"]
+__all__ = ["SequenceRegressor", "unfit_numbers"]
 
 LEVEL = 0.9
 """The share of the targets that an interval is to hold, if nothing else is asked."""
@@ -158,6 +158,12 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
             raise DataError(
                 f"SequenceRegressor: the target of item {wrong[0]} must be a finite "
                 f"number, got {numbers[wrong[0]]}. Mend it, or leave the item out."
+            )
+        unfit, what = unfit_numbers(self.settings.model.head, numbers)
+        if len(unfit):
+            raise DataError(
+                f"SequenceRegressor: the target of item {unfit[0]} {what}, got "
+                f"{numbers[unfit[0]]:g}. Use the normal head, or leave the item out."
             )
         return numbers.astype(np.float32)
 
@@ -336,6 +342,25 @@ def _mean_and_ends(deviate: float) -> Callable[[Distribution], Tensor]:
         return torch.stack([found.mean, *ends], dim=1)
 
     return tell
+
+
+def unfit_numbers(head: HeadName, numbers: np.ndarray) -> tuple[np.ndarray, str]:
+    """The places of numbers that a head knows nothing of, and what they must be.
+
+    Args:
+        head: The head.
+        numbers: The numbers ``(items,)``.
+
+    Example:
+        >>> unfit_numbers("poisson", np.array([2.0, 0.5, -1.0]))
+        (array([1, 2]), 'must be a count for a Poisson head')
+    """
+    if head == "log-normal":
+        return np.flatnonzero(numbers <= 0), "must be above 0 for a log-normal head"
+    if head == "poisson":
+        wrong = (numbers < 0) | (numbers != np.round(numbers))
+        return np.flatnonzero(wrong), "must be a count for a Poisson head"
+    return np.zeros(0, np.int64), ""
 
 
 def _by_step(item: int, steps: int, y: Any) -> np.ndarray:  # noqa: ANN401

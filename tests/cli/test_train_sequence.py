@@ -142,6 +142,14 @@ def test_a_number_at_each_step_of_series_in_a_table(folder):
     ("words", "said"),
     [
         (("regress", "rows.tsv"), "line 1 of 'rows.tsv' must say a number"),
+        (
+            ("regress", "pay.tsv", "--head", "log-normal"),
+            "the number of line 2 of 'pay.tsv' must be above 0 for a log-normal head",
+        ),
+        (
+            ("regress", "pay.tsv", "--head", "poisson"),
+            "line 1 of 'pay.tsv' must be a count",
+        ),
         (("classify", "no.ts"), "no.ts"),
         (("classify", "rows.tsv", "--head", "normal"), "softmax or ordinal"),
         (("classify", "rows.tsv", "--hidden-size", 0), "--hidden-size: must be"),
@@ -153,6 +161,7 @@ def test_a_number_at_each_step_of_series_in_a_table(folder):
 )
 def test_bad_input_leaves_nothing(folder, words, said):
     (folder / "rows.tsv").write_text(TABLE)
+    (folder / "pay.tsv").write_text("1.5\tone two\n0\tthree four\n")
     assert said in complaint("train", *words, "-o", "run")
     assert not (folder / "run").exists()
 

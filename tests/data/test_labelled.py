@@ -88,6 +88,7 @@ def test_a_number_at_each_step(write) -> None:
     assert found.items[0].tolist() == [[1.0], [2.0]]
     assert found.labels[0].tolist() == [2.0, 1.0]
     np.testing.assert_array_equal(found.labels[1], [np.nan, 0.5])
+    assert found.notes == (f"'{path}': 1 of 4 steps have no number.",)
     bad = write("b.csv", "x,left\n1,2\n2,two\n")
     with pytest.raises(DataError, match=r"line 3, column 'left' .* got 'two'"):
         read_step_numbers(bad, Roles(label="left"))

@@ -119,8 +119,8 @@ def test_the_place_of_the_targets_is_that_of_the_training_part() -> None:
         ("normal", [[1.0], [2.0]], "must give a number for each"),
         ("normal", None, "must give a number for each"),
         ("normal", [1.0], "one target per sequence, got 1 for 2"),
-        ("log-normal", [0.0, -1.0], "must be above 0"),
-        ("poisson", [0.5, 1.5], "must be counts"),
+        ("log-normal", [1.0, -1.0], "target of item 1 must be above 0 .* got -1"),
+        ("poisson", [2.0, 1.5], "target of item 1 must be a count .* got 1.5"),
     ],
 )
 def test_bad_targets(head, y, said) -> None:

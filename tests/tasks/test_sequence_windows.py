@@ -7,7 +7,7 @@ import pytest
 from sklearn.model_selection import StratifiedGroupKFold, cross_validate
 
 from recurro import SequenceClassifier, SequenceRegressor
-from recurro.data import equal_recordings
+from recurro.data import Roles, equal_recordings, read_labelled
 from recurro.errors import ConfigError, DataError
 from recurro.tasks.sequence_runs import read_examples
 from tests.datasets import dataset
@@ -131,6 +131,28 @@ def test_remaining_life_of_a_few_engines() -> None:
     guess = np.std(np.concatenate([y[29:] for y in left[19:]]))
     assert found["rmse"] < 0.6 * guess
     assert 0.6 < found["coverage"] <= 1
+
+
+def test_activities_of_recordings_that_were_never_seen(tmp_path) -> None:
+    for name in ("bending1", "lying", "walking"):
+        (tmp_path / name).symlink_to(dataset("arem") / name)
+    found = read_labelled(tmp_path, Roles(label="Lable", time="time"))
+    folds = StratifiedGroupKFold(3).split(
+        found.items, found.labels, equal_recordings(found.items)
+    )
+    train, test = (found.select(part) for part in next(folds))
+    model = SequenceClassifier(
+        hidden_size=12,
+        embedding_size=12,
+        learning_rate=0.02,
+        epochs=6,
+        window=60,
+        stride=60,
+    )
+    model.fit(train.items, train.labels, test=(test.items, test.labels))
+    largest, _, network = model.test_
+    assert network["accuracy"] > largest["accuracy"] + 0.2
+    assert network["log_loss"] < 0.7 * largest["log_loss"]
 
 
 @pytest.mark.parametrize(

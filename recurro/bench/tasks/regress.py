@@ -30,7 +30,7 @@ LIFE = {
     "bidirectional": False,
     "pooling": "last",
     "dropout": 0.2,
-    "head": "plain",
+    "head": "normal",
     "learning_rate": 0.003,
     "schedule": "cosine",
 }
