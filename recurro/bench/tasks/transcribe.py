@@ -37,7 +37,7 @@ def _digits(folder: Path, numbers: Container[int], speakers: Container[str]) -> 
 
 
 def _strings(spoken: Spoken) -> Spoken:
-    """Strings of digits, half of them with silences between."""
+    """Strings of digits, with silences at half of the places where digits meet."""
     samples, texts = spoken
     draw, join = np.random.default_rng(0), Variation(RATE, gap=0.3)
     rows: list[np.ndarray] = []
