@@ -11,9 +11,10 @@ import polars as pl
 
 from recurro.data import SeriesTable
 from recurro.errors import ArgumentError, ConfigError
+from recurro.report import Chart, Line, write_report
 from recurro.tasks import Forecaster
 
-__all__ = ["answers", "read", "training", "volatility_of"]
+__all__ = ["answers", "draw", "read", "training", "volatility_of"]
 
 VOLATILITY = "volatility"
 
@@ -89,6 +90,38 @@ def read(model: Forecaster, files: Sequence[Path]) -> tuple[SeriesTable]:
             f"forecast: there must be one table, got {len(files)} files. Join them."
         )
     return (model.read(files[0]),)
+
+
+def draw(model: Forecaster, files: Sequence[Path]) -> None:
+    """Draw the last forecasts of the part held out into the report of a run.
+
+    Args:
+        model: A model that was trained; nothing is drawn where nothing was held out.
+        files: What it has learnt from.
+    """
+    shown: pl.DataFrame | None = getattr(model, "shown_", None)
+    if shown is not None and model.run_ is not None:
+        write_report(model.run_.path, charts=_charts(shown))
+
+
+def _charts(shown: pl.DataFrame) -> list[Chart]:
+    names = {"truth": "measured", "q0.5": "median", "q0.05": "5 %", "q0.95": "95 %"}
+    parts = [name for name in ("id", "target") if name in shown.columns]
+    groups = shown.partition_by(parts, maintain_order=True) if parts else [shown]
+    return [
+        Chart(
+            "Forecast of " + ", ".join(str(table[name][0]) for name in parts)
+            if parts
+            else "Forecast",
+            [
+                Line(name, list(enumerate(table[column].to_list(), 1)))
+                for column, name in names.items()
+            ],
+            "steps ahead, at the end of the part held out",
+            "value",
+        )
+        for table in groups
+    ]
 
 
 def answers(

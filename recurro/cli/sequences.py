@@ -249,6 +249,7 @@ TASKS: dict[str, TaskVerbs] = {
     "forecast": TaskVerbs(
         *(Forecaster, forecasts.read, forecasts.answers, forecasts.training),
         next="predict {run} FILE",
+        trained=forecasts.draw,
     ),
 }
 """What there is to know of each task, by its word."""

@@ -41,7 +41,7 @@ figcaption { display: flex; flex-wrap: wrap; gap: 4px 20px; font-size: 13px; }
 .key.baseline::before { color: var(--soft); border-top: 1.5px dashed; }
 .key.line0::before { color: var(--valid); }
 .key.line1::before { color: var(--skip); }
-.key.line2::before { color: var(--soft); }
+.key.line2::before, .key.line3::before { color: var(--soft); }
 .key.band::before { border-top: 12px solid var(--train); opacity: 0.35; }
 .key.skipped::before { width: 0; border: 5px solid transparent; border-top: 0;
   border-bottom: 8px solid var(--skip); }
@@ -56,9 +56,11 @@ svg polyline.training { stroke: var(--train); stroke-width: 1.5; }
 svg polyline.validation { stroke: var(--valid); }
 svg circle.training { fill: var(--train); }
 svg circle.validation { fill: var(--valid); }
-svg .line0, svg .line1, svg .line2 { stroke: var(--valid); stroke-width: 1; }
+svg .line0, svg .line1, svg .line2, svg .line3 {
+  stroke: var(--valid); stroke-width: 1;
+}
 svg .line1 { stroke: var(--skip); }
-svg .line2 { stroke: var(--soft); }
+svg .line2, svg .line3 { stroke: var(--soft); }
 svg .band { fill: var(--train); opacity: 0.25; }
 svg .mark { fill: var(--skip); }
 table { border-collapse: collapse; font-size: 14px; }

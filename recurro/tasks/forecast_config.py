@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -99,6 +99,7 @@ class ForecastModel(RecurrentNetwork):
         level: Whether how far the last value lies from the training mean is read too.
     """
 
+    cell: dict[str, Any] = Field(default_factory=lambda: {"name": "GRU"})
     bidirectional: Literal[False] = False  # pyright: ignore[reportIncompatibleVariableOverride] (frozen)
     embedding_size: None = None  # pyright: ignore[reportIncompatibleVariableOverride] (frozen)
     hidden_size: int = Field(default=32, ge=1)

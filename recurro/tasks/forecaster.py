@@ -67,6 +67,9 @@ COMPARED = 200
 """Windows of the part held out at most that the network and its baselines are put side
 by side on."""
 
+_SHOWN = 3
+"""Series at most whose last forecast is shown after training."""
+
 _RISK = 0.05
 """The share of returns that a value at risk is passed by."""
 
@@ -97,6 +100,8 @@ class Forecaster(NetworkEstimator):
         season_length_: Steps in a season.
         baselines_: One row per model: ``name`` and the figures on the part held out;
             the network last. Empty if nothing was held out.
+        shown_: The last forecasts of the part held out, of three series at most, as
+            `backtest` gives them; after training alone, and if something was held out.
 
     Example:
         >>> wave = np.sin(np.arange(400) / 4)
@@ -298,6 +303,10 @@ class Forecaster(NetworkEstimator):
         part, share = task.valid.some(COMPARED), 1 - settings.data.held_out
         told = baselines_told(part, settings, share, self._season(material.table))
         told["network"] = tell(network, part, settings, LEVELS)
+        last = {w.series: w for w in task.valid.windows}
+        shown = [last[number] for number in sorted(last)[:_SHOWN]]
+        few = Part(part.table, shown, part.scaler)
+        self.shown_ = self._frame(material.table, few, (0.05, 0.5, 0.95), truth=True)
         return self._rows(told, part)
 
     def _rows(self, told: dict[str, Told], part: Part) -> Comparison:

@@ -26,7 +26,9 @@ def test_train_evaluate_predict_resume(folder):
     names = [row["name"] for row in told["baselines"]]
     assert names[:3] == ["naive", "drift", "seasonal naive"]
     assert names[-1] == "network"
-    assert (folder / "run" / "report.html").exists()
+    page = (folder / "run" / "report.html").read_text()
+    assert "Forecast of a" in page
+    assert "measured" in page
     found = json.loads(recurro("evaluate", "run", "sales.csv", "--json").out)
     assert set(found) == {"mse", "mae", "mase", "crps", "coverage"}
     more = SALES + "".join(f"{s},2024-05-0{d},,{d}\n" for s in "ab" for d in (1, 2))

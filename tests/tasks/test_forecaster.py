@@ -13,6 +13,7 @@ from sklearn.model_selection import TimeSeriesSplit, cross_validate
 from recurro import Forecaster
 from recurro.data import Series, SeriesTable, cut_table, garch_prices, read_series
 from recurro.errors import ArgumentError, ConfigError, DataError, RunError
+from recurro.tasks.forecast_config import ForecastSettings
 from recurro.tasks.forecast_task import ForecastTask
 from tests.datasets import dataset
 
@@ -261,6 +262,10 @@ def test_bad_arguments(tmp_path) -> None:
         model.predict(waves(80)[:, :1])
     with pytest.raises(DataError, match="12 steps before"):
         model.predict(waves(11))
+
+
+def test_the_settings_of_the_class_are_those_of_files() -> None:
+    assert Forecaster().settings == ForecastSettings()
 
 
 def test_until_cuts_what_training_reads(tmp_path) -> None:

@@ -34,8 +34,11 @@ CLASSIC: dict[str, tuple[str, dict[str, Any]]] = {
             "target": "Passengers",
             "horizon": 12,
             "history": 24,
-            "epochs": 60,
             "hidden_size": 8,
+            "level": True,
+            "batch_size": 16,
+            "epochs": 200,
+            "patience": 30,
         },
     ),
     "sunspots": (
