@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -177,7 +177,7 @@ class StepClassifier(SequenceEstimator):
         return self.evaluate(X, y)["accuracy"]
 
 
-def _places(starts: np.ndarray) -> Any:  # noqa: ANN401
+def _places(starts: np.ndarray) -> Callable[[int], str]:
     """Where each of the labels stands, in words."""
 
     def place(number: int) -> str:
