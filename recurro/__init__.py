@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # the same names, for type checkers and editors
     from recurro.cells import LayerNormLSTM as LayerNormLSTM
     from recurro.cells import Leaky as Leaky
     from recurro.cells import Linear as Linear
+    from recurro.cells import Memoryless as Memoryless
     from recurro.cells import MinGRU as MinGRU
     from recurro.cells import MinimalGatedUnit as MinimalGatedUnit
     from recurro.cells import MinLSTM as MinLSTM
@@ -43,6 +44,7 @@ if TYPE_CHECKING:  # the same names, for type checkers and editors
     from recurro.tasks import AnomalyDetector as AnomalyDetector
     from recurro.tasks import ClassLanguageModel as ClassLanguageModel
     from recurro.tasks import Forecaster as Forecaster
+    from recurro.tasks import FrameLabeler as FrameLabeler
     from recurro.tasks import LanguageModel as LanguageModel
     from recurro.tasks import MusicModel as MusicModel
     from recurro.tasks import NGramLanguageModel as NGramLanguageModel
@@ -66,6 +68,7 @@ _HOME = {
     "Elman": "recurro.cells",
     "Forecaster": "recurro.tasks",
     "ForgetUpdate": "recurro.cells",
+    "FrameLabeler": "recurro.tasks",
     "GRU": "recurro.cells",
     "HiddenClip": "recurro.engine",
     "LSTM": "recurro.cells",
@@ -73,6 +76,7 @@ _HOME = {
     "LayerNormLSTM": "recurro.cells",
     "Leaky": "recurro.cells",
     "Linear": "recurro.cells",
+    "Memoryless": "recurro.cells",
     "MinGRU": "recurro.cells",
     "MinLSTM": "recurro.cells",
     "MinimalGatedUnit": "recurro.cells",

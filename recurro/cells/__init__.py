@@ -6,7 +6,14 @@ from recurro.cells.gated import GRU, LSTM, ChoGRU, MinimalGatedUnit, PeepholeLST
 from recurro.cells.linear import ComplexDiagonal, DiagonalLinear, MinGRU, MinLSTM
 from recurro.cells.normalised import LayerNormLSTM
 from recurro.cells.reservoir import Leaky
-from recurro.cells.simple import Elman, ForgetUpdate, Linear, Rate, Residual
+from recurro.cells.simple import (
+    Elman,
+    ForgetUpdate,
+    Linear,
+    Memoryless,
+    Rate,
+    Residual,
+)
 from recurro.cells.wrappers import DeepTransition, RecurrentDropout, Zoneout
 
 __all__ = [
@@ -22,6 +29,7 @@ __all__ = [
     "LayerNormLSTM",
     "Leaky",
     "Linear",
+    "Memoryless",
     "MinGRU",
     "MinLSTM",
     "MinimalGatedUnit",

@@ -57,6 +57,20 @@ class Elman(Cell):
 
 
 @dataclass(frozen=True)
+class Memoryless(Cell):
+    """A layer that sees one step at a time, h_t = tanh(W x_t + b).
+
+    It is to stand beside a recurrence: what the recurrence does better, it does by
+    memory.
+    """
+
+    state: ClassVar[tuple[str, ...]] = ("h",)
+
+    def step(self, x: Value, h: Value) -> Value:
+        return tanh(self.affine("h", x))
+
+
+@dataclass(frozen=True)
 class Rate(Cell):
     """The rate form, r_t = W x_t + U s(r_{t-1}) + b.
 

@@ -29,6 +29,7 @@ from recurro.cli.predict import predict
 from recurro.cli.resume import resume
 from recurro.cli.train_detect import train_detect
 from recurro.cli.train_forecast import train_forecast
+from recurro.cli.train_label import train_label
 from recurro.cli.train_lm import train_lm
 from recurro.cli.train_music import train_music
 from recurro.cli.train_ngram import train_ngram
@@ -52,6 +53,7 @@ _ORDER = (
     "classify",
     "regress",
     "tag",
+    "label",
     "detect",
     "music",
     "transcribe",
@@ -241,6 +243,7 @@ _add(train, "ngram", train_ngram)
 _add(train, "classify", train_classify)
 _add(train, "regress", train_regress)
 _add(train, "tag", train_tag)
+_add(train, "label", train_label)
 _add(train, "detect", train_detect)
 _add(train, "music", train_music)
 _add(train, "transcribe", train_transcribe)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from recurro.cli import forecasts, music, speech, streams, tagging
+from recurro.cli import forecasts, framing, music, speech, streams, tagging
 from recurro.cli.labelled import items_of, labelled_of, training_of
 from recurro.cli.show import outcome, print_json, print_rows, say, say_dim, watch
 from recurro.data import Labelled
@@ -16,6 +16,7 @@ from recurro.report import write_report
 from recurro.tasks import (
     AnomalyDetector,
     Forecaster,
+    FrameLabeler,
     MusicModel,
     SequenceClassifier,
     SequenceRegressor,
@@ -240,6 +241,9 @@ TASKS: dict[str, TaskVerbs] = {
         next="predict {run} FILE",
         figures=streams.judged,
         trained=streams.leave_first,
+    ),
+    "label": TaskVerbs(
+        *(FrameLabeler, framing.to_score, framing.labels_of, framing.to_learn)
     ),
     "music": TaskVerbs(
         *(MusicModel, music.to_score, music.log_probs, music.to_learn),

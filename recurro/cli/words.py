@@ -12,6 +12,7 @@ __all__ = ["WORDS", "cell_named"]
 
 WORDS: dict[str, type[cells.Cell]] = {
     "elman": cells.Elman,
+    "memoryless": cells.Memoryless,
     "rate": cells.Rate,
     "linear": cells.Linear,
     "residual": cells.Residual,

@@ -157,7 +157,11 @@ def read_items(
 
 
 def read_frames(
-    path: Path | str, roles: Roles | None = None, *, encoding: str = "utf-8"
+    path: Path | str,
+    roles: Roles | None = None,
+    *,
+    encoding: str = "utf-8",
+    labelled: bool = True,
 ) -> Labelled:
     r"""Read series each step of which has a label.
 
@@ -166,6 +170,7 @@ def read_frames(
             of them.
         roles: What the columns are. Without ``id`` each file is one series.
         encoding: The encoding of text files.
+        labelled: Whether labels are asked for; without, they are ``None``.
 
     Raises:
         DataError: If a file cannot be read or has no labels, or one is empty.
@@ -178,7 +183,8 @@ def read_frames(
         ...     read_frames(file).labels
         [['up', 'down']]
     """
-    return _each_step(_Reader(Path(path), roles or Roles(), encoding, True), _said)
+    reader = _Reader(Path(path), roles or Roles(), encoding, labelled)
+    return _each_step(reader, _said if labelled else lambda series, column: None)
 
 
 def read_step_numbers(

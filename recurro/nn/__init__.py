@@ -7,6 +7,7 @@ from recurro.nn.ctc import CTCHead
 from recurro.nn.dropout import VariationalDropout, variational_dropout
 from recurro.nn.evidence import Evidence
 from recurro.nn.forecast import ForecastNetwork
+from recurro.nn.frames import FrameEncoder
 from recurro.nn.heads import (
     BernoulliHead,
     CategoricalHead,
@@ -42,6 +43,7 @@ __all__ = [
     "EachStep",
     "Evidence",
     "ForecastNetwork",
+    "FrameEncoder",
     "GRUCell",
     "Head",
     "LSTMCell",

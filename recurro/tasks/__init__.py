@@ -7,6 +7,7 @@ from recurro.tasks.classifier import SequenceClassifier
 from recurro.tasks.config import LanguageSettings
 from recurro.tasks.detector import AnomalyDetector
 from recurro.tasks.forecaster import Forecaster
+from recurro.tasks.labeler import FrameLabeler
 from recurro.tasks.language_model import LanguageModel
 from recurro.tasks.music import MusicModel
 from recurro.tasks.ngram import NGramLanguageModel
@@ -18,6 +19,7 @@ __all__ = [
     "AnomalyDetector",
     "ClassLanguageModel",
     "Forecaster",
+    "FrameLabeler",
     "LanguageModel",
     "LanguageSettings",
     "MusicModel",

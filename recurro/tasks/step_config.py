@@ -13,11 +13,14 @@ from recurro.tasks.sequence_config import (
     ItemData,
     RecurrentNetwork,
     SequenceTraining,
+    TableData,
     TaskSettings,
     named_classes,
 )
 
 __all__ = [
+    "FrameNetwork",
+    "FrameSettings",
     "StepNetworkSettings",
     "StepSettings",
     "TagData",
@@ -138,3 +141,28 @@ class TagSettings(StepSettings):
     data: TagData = TagData.model_validate({})  # pyright: ignore[reportIncompatibleVariableOverride] (frozen)
     train: TagTraining = TagTraining.model_validate({})  # pyright: ignore[reportIncompatibleVariableOverride] (frozen)
     model: TagNetwork = TagNetwork.model_validate({})  # pyright: ignore[reportIncompatibleVariableOverride] (frozen)
+
+
+class FrameNetwork(StepNetworkSettings):
+    """What tells a label of each frame.
+
+    Attributes:
+        bidirectional: Whether frames behind are looked at too; without, labels can be
+            told while frames come.
+        embedding_size: Width of the encoder of frames: of pictures ``hidden_size`` if
+            not given, of numbers then none.
+    """
+
+    bidirectional: bool = False
+
+
+class FrameSettings(StepSettings):
+    """All settings of a run that labels frames.
+
+    Example:
+        >>> FrameSettings(task="label").model.bidirectional
+        False
+    """
+
+    data: TableData = TableData.model_validate({})  # pyright: ignore[reportIncompatibleVariableOverride] (frozen)
+    model: FrameNetwork = FrameNetwork.model_validate({})  # pyright: ignore[reportIncompatibleVariableOverride] (frozen)

@@ -10,7 +10,7 @@ from tests.cli.command import complaint, recurro
 
 SMALL = (
     *("--cell", "lstm", "--hidden-size", 8, "--window", 24, "--probation", 0.4),
-    *("--set", "train.max_steps=25", "--learning-rate", 0.02, "-q"),
+    *("--set", "train.max_steps=15", "--learning-rate", 0.02, "-q"),
 )
 
 

@@ -1,0 +1,111 @@
+"""``recurro train label``: a label for each frame of a sequence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from recurro.cli.options import NETWORK, Json, Out, Overwrite, Quiet, Threads
+from recurro.cli.train_lm import (
+    BatchSize,
+    CellName,
+    Clip,
+    Config,
+    Device,
+    Dropout,
+    EmbeddingSize,
+    Epochs,
+    HiddenSize,
+    LearningRate,
+    MaxSeconds,
+    NumLayers,
+    Optimizer,
+    Patience,
+    Precision,
+    Schedule,
+    Seed,
+    Set,
+)
+from recurro.cli.train_sequence import (
+    Features,
+    IdColumn,
+    LabelColumn,
+    Test,
+    TimeColumn,
+    train_task,
+)
+
+Frames = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="FILE",
+        help="Tables with a row for each frame, folders of such, or films in .npz "
+        "files (frames, lengths, labels).",
+        show_default=False,
+    ),
+]
+Bidirectional = Annotated[
+    bool | None,
+    typer.Option(
+        "--bidirectional/--forward",
+        help="Whether frames behind are looked at too. [dim]\\[default: forward][/dim]",
+        show_default=False,
+        rich_help_panel=NETWORK,
+    ),
+]
+FrameHead = Annotated[
+    str | None,
+    typer.Option(
+        "--head",
+        metavar="NAME",
+        help="softmax, or crf for labels that depend on their neighbours.",
+        show_default=False,
+        rich_help_panel=NETWORK,
+    ),
+]
+
+
+def train_label(
+    data: Frames,
+    id: IdColumn = None,
+    time: TimeColumn = None,
+    features: Features = None,
+    label: LabelColumn = None,
+    test: Test = None,
+    cell: CellName = None,
+    hidden_size: HiddenSize = None,
+    num_layers: NumLayers = None,
+    bidirectional: Bidirectional = None,
+    embedding_size: EmbeddingSize = None,
+    head: FrameHead = None,
+    dropout: Dropout = None,
+    epochs: Epochs = None,
+    max_seconds: MaxSeconds = None,
+    batch_size: BatchSize = None,
+    optimizer: Optimizer = None,
+    learning_rate: LearningRate = None,
+    schedule: Schedule = None,
+    clip: Clip = None,
+    patience: Patience = None,
+    seed: Seed = None,
+    precision: Precision = None,
+    device: Device = None,
+    config: Config = None,
+    set_: Set = None,
+    out: Out = None,
+    overwrite: Overwrite = False,
+    threads: Threads = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Train a model of the label of each frame: of sensors, or of video.
+
+    A tenth of the sequences is held out to choose the best epoch on; the network and
+    its baselines (most frequent label, the same network without memory) are scored on
+    it.
+
+    [dim]Settings: --config < RECURRO_TRAIN_EPOCHS=3 < --set < flags.[/dim]
+    """
+    train_task("label", dict(locals()))

@@ -1,0 +1,38 @@
+"""The encoder of frames, against PyTorch's own layers in a row."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from recurro.errors import ArgumentError
+from recurro.nn import FrameEncoder
+
+
+@pytest.mark.parametrize("shape", [(20, 20), (7, 9, 3), (4, 4), (64, 48)])
+def test_frames_are_encoded_each_for_itself(shape):
+    encoder = FrameEncoder(shape, size=5)
+    frames = torch.randn(3, 2, *shape)
+    found = encoder(frames.flatten(2))
+    assert found.shape == (3, 2, 5)
+    x = frames[1, 1] if len(shape) == 3 else frames[1, 1, ..., None]
+    x = x.permute(2, 0, 1)[None]
+    for layer in encoder.convolutions:
+        x = nn.functional.conv2d(
+            x, layer.weight, layer.bias, stride=2, padding=1
+        ).relu()
+    torch.testing.assert_close(encoder.linear(x.flatten()), found[1, 1])
+
+
+def test_layers_halve_until_a_side_is_small():
+    depths = {
+        side: len(FrameEncoder((side, side), 2).convolutions) for side in (4, 8, 20)
+    }
+    assert depths == {4: 1, 8: 1, 20: 3}
+
+
+@pytest.mark.parametrize("shape", [(5,), (0, 4), (1, 2, 3, 4)])
+def test_shapes_that_are_none(shape):
+    with pytest.raises(ArgumentError, match="shape must be"):
+        FrameEncoder(shape, 2)
