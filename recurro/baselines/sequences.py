@@ -54,18 +54,22 @@ def _summary(item: np.ndarray) -> np.ndarray:
     return np.concatenate([*parts, [len(item)]])
 
 
-def classifier_baselines(*, text: bool) -> dict[str, Any]:
+def classifier_baselines(*, text: bool, characters: bool = False) -> dict[str, Any]:
     """Models to stand beside a classifier, by what they are called.
 
     Args:
         text: Whether the items are texts; if not, they are ``(time, channels)``.
+        characters: Whether texts are told by pieces of 1 to 3 characters, and not by
+            words.
 
     Returns:
         Models with ``fit(items, labels)`` and ``predict_proba(items)``.
     """
     if text:
-        words = make_pipeline(_words(), MultinomialNB())
-        return {"largest class": _largest(), "naive Bayes on words": words}
+        told = CountVectorizer(analyzer="char", ngram_range=(1, 3))
+        counts, name = (told, "pieces") if characters else (_words(), "words")
+        bayes = make_pipeline(counts, MultinomialNB())
+        return {"largest class": _largest(), f"naive Bayes on {name}": bayes}
     linear = LogisticRegression(max_iter=500)
     described = make_pipeline(_statistics(), StandardScaler(), linear)
     return {

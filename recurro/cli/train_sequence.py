@@ -156,7 +156,7 @@ Evidence = Annotated[
     typer.Option(
         "--evidence",
         metavar=" ",
-        help="Count words, pairs and pieces by class, beside the recurrence.",
+        help="Count words or characters, pairs and pieces by class, too.",
         show_default=False,
         rich_help_panel=TEXT,
     ),

@@ -1,4 +1,4 @@
-"""What can be counted at each word of a text: the word, a pair of words, its pieces."""
+"""What can be counted at each step of a text: a symbol, a pair of them, pieces."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from zlib import crc32
 
 import numpy as np
 
-__all__ = ["FEATURES", "PIECES", "word_features"]
+__all__ = ["FEATURES", "PIECES", "character_features", "word_features"]
 
 FEATURES = 1 << 18
 """How many features are told apart; more share the same by chance."""
@@ -44,6 +44,30 @@ def word_features(words: Iterable[str]) -> np.ndarray:
         )
         before = word
     return np.array(rows, np.int64).reshape(len(rows), 2 + PIECES)
+
+
+def character_features(text: str) -> np.ndarray:
+    """The features of each character and of the end ``(characters + 1, 5)``, int64.
+
+    The character, the pair of it and the one before, and the pieces of 3 to 5
+    characters of *<text>* that end with it; else as `word_features`.
+
+    Args:
+        text: The text.
+
+    Example:
+        >>> (character_features("Ek") > 0).sum(1).tolist()
+        [2, 3, 4]
+    """
+    marked = f"<{text}>"
+    rows = [
+        [
+            _feature(marked[end - length : end]) if length <= end else 0
+            for length in (1, 2, *_LENGTHS)
+        ]
+        for end in range(2, len(marked) + 1)
+    ]
+    return np.array(rows, np.int64)
 
 
 @lru_cache(maxsize=1 << 16)

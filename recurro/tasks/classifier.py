@@ -260,7 +260,9 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         train: tuple[Items, np.ndarray],
         valid: tuple[Items, np.ndarray],
     ) -> Comparison:
-        models = classifier_baselines(text=isinstance(train[0][0], str))
+        characters = self.settings.data.tokens in ("char", "byte")
+        text = isinstance(train[0][0], str)
+        models = classifier_baselines(text=text, characters=characters)
         fit_baselines(models, *train)
         rows: Comparison = []
         for name, model in models.items():

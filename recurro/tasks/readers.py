@@ -11,7 +11,7 @@ from torch import nn
 
 from recurro.data import Scaler, Sequences, Tokenizer, encode_texts, join_series
 from recurro.data.sequences import clean_texts
-from recurro.data.word_features import PIECES, word_features
+from recurro.data.word_features import character_features, word_features
 from recurro.errors import DataError, RunError
 from recurro.nn.subwords import WordEmbedding
 from recurro.tasks.sequence_config import RecurrentNetwork, SequenceData
@@ -134,9 +134,9 @@ class TextReader:
         symbols = encode_texts(texts, self.tokenizer)
         if not (self.subwords or self.evidence):
             return symbols
-        ends = np.zeros((1, 2 + PIECES), np.int64)  # nothing at the end of a text
-        features = [part for i in texts for part in (word_features(i.split()), ends)]
-        values = np.column_stack([symbols.values, np.concatenate(features)])
+        told = _of_words if self.tokenizer.kind == "word" else character_features
+        features = np.concatenate([told(text) for text in texts])
+        values = np.column_stack([symbols.values, features])
         return Sequences(values, symbols.starts)
 
     def encoder(self, model: RecurrentNetwork) -> tuple[nn.Module, int]:
@@ -150,6 +150,11 @@ class TextReader:
     def file(self) -> tuple[str, str]:
         """The vocabulary as JSON."""
         return VOCABULARY, self.tokenizer.to_json()
+
+
+def _of_words(text: str) -> np.ndarray:
+    """The features of the words of a text; none at its end."""
+    return np.pad(word_features(text.split()), ((0, 1), (0, 0)))
 
 
 @dataclass(frozen=True)

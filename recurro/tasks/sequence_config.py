@@ -108,8 +108,8 @@ class SequenceData(TableData):
             ``None`` for twice in the case of words, and once otherwise.
         max_size: Symbols in the vocabulary at most, or ``None`` for no limit.
         subwords: Whether words are read by their pieces too (``WordEmbedding``).
-        evidence: Whether words, pairs of words and pieces are counted by class, and
-            what they say stands beside the recurrence (``Evidence``).
+        evidence: Whether words, or characters, pairs of them and pieces are counted by
+            class, and what they say stands beside the recurrence (``Evidence``).
         window: Steps of the windows that series are cut into, which are then what is
             learnt from; ``None`` to read each series whole. A class holds for each
             window of its series; a number is that of the last step of its window. A
@@ -134,13 +134,13 @@ class SequenceData(TableData):
         if self.min_count is not None:
             values["min_count"] = self.min_count
         DataSettings(**values)
-        for key in ("subwords", "evidence"):
-            if getattr(self, key) and self.tokens != "word":
+        known = {"subwords": ("word",), "evidence": ("word", "char")}
+        for key, kinds in known.items():
+            if getattr(self, key) and self.tokens not in kinds:
                 raise SettingError(
                     "SequenceData",
                     key,
-                    f"must come with words, got tokens {self.tokens!r}. Set tokens to "
-                    "'word'.",
+                    f"must come with tokens {' or '.join(kinds)}, got {self.tokens!r}.",
                 )
         if self.stride > 1 and self.window is None:
             raise SettingError(

@@ -43,3 +43,11 @@ def test_words() -> None:
         *_, model = models.values()
         low, high = (model.predict([text])[0] for text in ("bad", "good"))
         assert low < high
+
+
+def test_pieces_of_names() -> None:
+    names, classes = ["petrov", "rossi", "pavlov", "bianchi"] * 3, np.array([0, 1] * 6)
+    models = classifier_baselines(text=True, characters=True)
+    fit_baselines(models, names, classes)
+    found = models["naive Bayes on pieces"].predict(["ivanov", "sacchi"])
+    assert found.tolist() == [0, 1]

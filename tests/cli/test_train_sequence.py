@@ -22,7 +22,7 @@ def test_classify_texts(folder):
     assert told["accuracy"] == 1.0
     assert [row["name"] for row in told["baselines"]] == [
         "largest class",
-        "naive Bayes on words",
+        "naive Bayes on pieces",
         "network",
     ]
     assert (folder / "run" / "report.html").exists()

@@ -2,7 +2,12 @@ from __future__ import annotations
 
 from zlib import crc32
 
-from recurro.data.word_features import FEATURES, PIECES, word_features
+from recurro.data.word_features import (
+    FEATURES,
+    PIECES,
+    character_features,
+    word_features,
+)
 
 
 def test_words_pairs_and_pieces() -> None:
@@ -20,3 +25,18 @@ def test_words_pairs_and_pieces() -> None:
     assert {*found[1, 2:].tolist()} - {0} == {place(f"c{piece}") for piece in pieces}
     assert (word_features(["antidisestablishmentarianism"]) > 0).all()
     assert word_features([]).shape == (0, 2 + PIECES)
+
+
+def test_characters_and_the_pieces_that_end_with_them() -> None:
+    found = character_features("abc")
+
+    def places(*names: str) -> list[int]:
+        known = [1 + crc32(name.encode()) % FEATURES if name else 0 for name in names]
+        return known + [0] * (5 - len(known))
+
+    assert found.tolist() == [
+        places("a", "<a"),
+        places("b", "ab", "<ab"),
+        places("c", "bc", "abc", "<abc"),
+        places(">", "c>", "bc>", "abc>", "<abc>"),
+    ]

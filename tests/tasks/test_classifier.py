@@ -299,7 +299,7 @@ def test_bad_input_after_training(trained) -> None:
         ({"pooling": "median"}, "pooling"),
         ({"tokens": "letters"}, "tokens"),
         ({"held_out": 1.0}, "held_out"),
-        ({"tokens": "char", "evidence": True}, "evidence.* must come with words"),
+        ({"tokens": "byte", "evidence": True}, "evidence.* with tokens word or char"),
     ],
 )
 def test_bad_settings(settings, said, unchecked) -> None:
@@ -342,6 +342,15 @@ def test_questions_on_short_stories() -> None:
         texts[1000:], answers[1000:]
     )
     assert figures["accuracy"] > 0.8  # a place by chance: 0.25
+
+
+def test_evidence_of_characters() -> None:
+    found = read_labelled(dataset("surnames"))
+    rows = [i for i, c in enumerate(found.labels) if c in ("Greek", "Italian")]
+    train, test = (found.select(rows[i::2]) for i in (0, 1))
+    model = SequenceClassifier(**SMALL, tokens="char", evidence=True, epochs=2)
+    figures = model.fit(train.items, train.labels).evaluate(test.items, test.labels)
+    assert figures["accuracy"] > 0.9  # the largest class: 0.78
 
 
 @pytest.mark.slow
