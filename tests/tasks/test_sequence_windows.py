@@ -103,6 +103,20 @@ def test_a_number_at_each_step() -> None:
     assert every["rmse"] == pytest.approx(np.sqrt((error**2).mean()), rel=1e-5)
 
 
+def test_scaling_and_the_place_of_targets_are_those_of_the_training_part() -> None:
+    items, left = falling(12)
+    wild = [item * 1000 for item in items], [y * 1000 for y in left]
+    model = SequenceRegressor(**SMALL, epochs=1, window=5, held_out=0.0)
+    plain = model.fit(items, left)
+    reader, place = plain.reader_, plain.network_.head.place.item()
+    windows = [item[end - 5 : end] for item in items for end in range(5, len(item) + 1)]
+    assert reader.scaler.mean[0] == pytest.approx(np.mean(windows), rel=1e-4)
+    model.fit(items, left, valid=wild, test=wild)
+    assert model.reader_ == reader
+    assert model.network_.head.place.item() == place
+    assert len(model.deviates_) == len(windows)
+
+
 def test_a_run_remembers_its_windows(tmp_path) -> None:
     items, left = falling(12)
     model = SequenceRegressor(**SMALL, epochs=2, window=5, stride=3, out=tmp_path / "a")

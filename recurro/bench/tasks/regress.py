@@ -38,7 +38,7 @@ TEXTS = {
     "hidden_size": 32,
     "pooling": "last",
     "batch_size": 64,
-    "epochs": 15,
+    "epochs": 10,
     "learning_rate": 0.01,
     "schedule": "cosine",
 }
@@ -73,7 +73,7 @@ def _texts(
     head: Literal["log-normal", "poisson"],
 ) -> Found:
     """Made texts; all errors as multiples of the best that there can be."""
-    train, test = make(6000), make(2000, seed=1)
+    train, test = make(12_000), make(2000, seed=1)
     model = SequenceRegressor(**TEXTS, head=head, seed=seed)
     model.fit(train.texts, train.numbers, test=(test.texts, test.numbers))
     best = regression_figures(test.means, test.numbers)["rmse"]
