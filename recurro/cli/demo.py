@@ -37,6 +37,9 @@ Seconds = Annotated[
     typer.Option("--seconds", metavar="S", min=1, help="How long training may take."),
 ]
 
+LENGTH = 400
+"""How many symbols each sample has."""
+
 
 def demo(
     file: File = None,
@@ -68,7 +71,7 @@ def demo(
             model = demo_model(files, seconds)
             model.set_params(out=run, overwrite=overwrite)
             model.fit(files, progress=watcher, reading=watcher.reading)
-        samples = samples_of(model, length=400, prompt=prompt)
+        samples = samples_of(model, length=LENGTH, prompt=prompt)
         write_report(run, samples=samples)
     if json:
         told = outcome(run, model.baselines_, model.history_)

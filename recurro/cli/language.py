@@ -36,6 +36,9 @@ _KINDS: dict[str, type[Trained]] = {"lm": LanguageModel, "by-class": ClassLangua
 TEMPERATURES = (0.5, 0.8, 1.0)
 """From careful to free: at these a report shows what a model writes."""
 
+LENGTH = 300
+"""How many symbols of running text it shows."""
+
 
 def train_run(
     settings: LanguageSettings, run: Path, *, overwrite: bool, quiet: bool
@@ -102,8 +105,11 @@ def finish(model: Trained, run: Path, *, as_json: bool) -> None:
     say_dim(f"Try next: {_next(model, run)}")
 
 
-def samples_of(model: Trained, length: int = 300, prompt: str = "") -> list[Sample]:
+def samples_of(
+    model: Trained, length: int | None = None, prompt: str = ""
+) -> list[Sample]:
     """What the model writes at a few temperatures, or for a few classes."""
+    length = length or LENGTH
     if isinstance(model, ClassLanguageModel):
         return [
             Sample(name, "\n".join(_items(model, name, 5)))

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from recurro.cli import demo, language
 from recurro.tasks import ClassLanguageModel, LanguageModel
 
 LINES = [
@@ -14,6 +15,13 @@ LINES = [
     "we row and sing, just you and me",
 ]
 TEXT = "\n".join(LINES * 45) + "\n"
+
+
+@pytest.fixture(autouse=True)
+def _short_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let reports show little text: without a compiler each symbol takes long."""
+    for shown in (language, demo):
+        monkeypatch.setattr(shown, "LENGTH", 30)
 
 
 @pytest.fixture
