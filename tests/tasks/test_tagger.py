@@ -47,7 +47,7 @@ def people(count: int = 60, seed: int = 0) -> tuple[Sentences, Sentences]:
 
 @pytest.fixture(scope="module")
 def trained() -> SequenceTagger:
-    return SequenceTagger(**SMALL, head="crf", epochs=6).fit(*people())
+    return SequenceTagger(**SMALL, head="crf", epochs=4).fit(*people())
 
 
 def test_words_never_seen_are_tagged_by_their_letters(trained) -> None:
