@@ -50,8 +50,8 @@ STRUCTURES = {
     ),
 }
 SIZES = (
-    {torch.float32: (1, 17, 64), torch.float64: (3, 16)},
-    {torch.float32: (3, 16, 65), torch.float64: (1, 17)},
+    {torch.float32: (1, 17, 63, 64), torch.float64: (3, 16)},
+    {torch.float32: (3, 16, 65), torch.float64: (1, 31)},
 )
 """Units by type; cells take the two by turns."""
 BATCHES = (1, 5, 6, 7, 97)
