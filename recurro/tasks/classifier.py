@@ -193,10 +193,14 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         super()._start(network, reader, material)
         if network.evidence is not None:
             (items, targets), _ = material.parts()
+            classes = flat(targets)
+            # Equal texts of a class count once, so that none speaks for its twin.
+            pairs = zip(map(str, items), classes.tolist(), strict=True)
+            rows = list({pair: row for row, pair in enumerate(pairs)}.values())
             features = reader(items)
             network.evidence.count(
-                [torch.from_numpy(features[row][:, 1:]) for row in range(len(items))],
-                torch.as_tensor(flat(targets)),
+                [torch.from_numpy(features[row][:, 1:]) for row in rows],
+                torch.as_tensor(classes[rows]),
             )
 
     def _judge(self, network: VectorNetwork, data: Answered) -> dict[str, float]:

@@ -119,10 +119,11 @@ def test_evidence_is_counted_in_the_training_part_alone(tmp_path) -> None:
     words = {"subwords": True, "evidence": True, "out": tmp_path / "run"}
     held = (["zzz yyy", "xy yx"], ["ab", "xy"])
     model = SequenceClassifier(**SMALL, **words, epochs=2)
-    model.fit(TEXTS, NAMES, valid=held, test=(["www ab"], ["ab"]))
+    texts = [f"{text} {'q' * n}" for n, text in enumerate(TEXTS, 1)]
+    model.fit(texts + texts[:4], NAMES + NAMES[:4], valid=held, test=(["www"], ["ab"]))
     assert model.predict(["ab ba", "xyx yx"]).tolist() == ["ab", "xy"]
     plain = SequenceClassifier(**SMALL, subwords=True, evidence=True, held_out=0.0)
-    plain.set_params(epochs=1).fit(TEXTS, NAMES)
+    plain.set_params(epochs=1).fit(texts, NAMES)  # equal texts count once
     counts = model.network_.evidence.counts
     assert torch.equal(counts, plain.network_.evidence.counts)
     features = word_features(["ab", "zzz", "www"])

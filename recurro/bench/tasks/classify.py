@@ -105,13 +105,14 @@ SENTENCES = {
 }
 NAMES = {
     "tokens": "char",
-    "hidden_size": 128,
-    "embedding_size": 64,
+    "evidence": True,
+    "cell": GRU(),
+    "embedding_size": 32,
     "dropout": 0.3,
     "batch_size": 64,
     "learning_rate": 0.004,
     "schedule": "cosine",
-    "epochs": 15,
+    "epochs": 8,
 }
 STORIES = {
     "cell": GRU(),
