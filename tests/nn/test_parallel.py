@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-import multiprocessing
+import os
 import socket
+import subprocess
+import sys
+from pathlib import Path
 
 import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 import recurro
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 class Tagger(nn.Module):
@@ -60,11 +65,16 @@ def test_two_processes_are_one():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    server = multiprocessing.get_context("forkserver")
-    server.set_forkserver_preload([__name__])  # torch is imported once for both
-    started = [server.Process(target=process, args=(rank, port)) for rank in (0, 1)]
-    for one in started:
-        one.start()
-    for one in started:
-        one.join(240)
-    assert [one.exitcode for one in started] == [0, 0]  # they say why on stderr
+    code = "from tests.nn.test_parallel import process as p; p({}, {})"
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", code.format(rank, port)],
+            cwd=ROOT,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in (0, 1)
+    ]
+    errors = [one.communicate(timeout=240)[1] for one in started]
+    assert [one.returncode for one in started] == [0, 0], "\n".join(errors)
