@@ -107,12 +107,14 @@ NAMES = {
     "tokens": "char",
     "evidence": True,
     "cell": GRU(),
-    "embedding_size": 32,
-    "dropout": 0.3,
+    "hidden_size": 96,
+    "embedding_size": 48,
+    "dropout": 0.4,
+    "held_out": 0.05,
     "batch_size": 64,
     "learning_rate": 0.004,
     "schedule": "cosine",
-    "epochs": 8,
+    "epochs": 10,
 }
 STORIES = {
     "cell": GRU(),
