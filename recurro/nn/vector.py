@@ -35,8 +35,7 @@ class VectorNetwork(SequenceNetwork[Head]):
     Example:
         >>> import torch
         >>> from recurro.cells import GRU
-        >>> from recurro.nn.evidence import Evidence
-    from recurro.nn.heads import NormalHead
+        >>> from recurro.nn.heads import NormalHead
         >>> recurrent, pooling = Recurrent(GRU(), 2, 8), Pooling("mean", 8)
         >>> network = VectorNetwork(nn.Identity(), recurrent, pooling, NormalHead(8))
         >>> lengths = torch.tensor([5, 4, 1])

@@ -139,7 +139,7 @@ class MusicModel(SequenceEstimator):
     Example:
         >>> broken = [[60], [64], [67], [64]] * 4
         >>> model = MusicModel(hidden_size=32, epochs=15, batch_size=2)
-        >>> model = model.fit([broken] * 10)
+        >>> model = model.fit([broken[n:] for n in range(10)])
         >>> roll = model.generate(3, prompt=broken[:5], temperature=0)
         >>> (roll.nonzero()[1] + 21).tolist()
         [60, 64, 67, 64, 60, 64, 67, 64]

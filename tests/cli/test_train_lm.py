@@ -215,7 +215,7 @@ def test_every_word_is_a_cell():
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (["--cell", "lsmt"], "--cell: must be one of elman, rate,"),
+        (["--cell", "lsmt"], "--cell: must be one of elman, memoryless,"),
         (["--cell", "lsmt"], "got 'lsmt'. Did you mean 'lstm'?"),
         (["--preset", "chars"], "got 'chars'. Did you mean 'char'?"),
         (
