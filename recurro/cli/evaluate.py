@@ -1,4 +1,4 @@
-"""``recurro evaluate``: how well a run predicts a text."""
+"""``recurro evaluate``: how well a run tells what a file says."""
 
 from __future__ import annotations
 
@@ -23,8 +23,7 @@ Files = Annotated[
     list[Path],
     typer.Argument(
         metavar="FILE",
-        help="Text files, folders or patterns; for a run by class, a folder of "
-        "CLASS.txt files or a TSV file of label and text.",
+        help="What the run was trained on, or the like: see above.",
         show_default=False,
     ),
 ]
@@ -40,11 +39,18 @@ def evaluate(
     threads: Threads = None,
     json: Json = False,
 ) -> None:
-    """Score a text: nats per token, bits per character, perplexity.
+    """Score a run on new data, by the figures of its task.
 
-    A run by class is scored by how well it names the classes; one of n-grams by its
-    perplexity with and without the unknown words; a classifier or a regressor on a file
-    such as it was trained on; a recogniser of speech on recordings with their texts.
+    FILE is in the form that the run was trained on, with the answers.
+
+    - lm, ngram: nats per token, bits per character and perplexity of texts.
+    - lm by class: how well the classes of CLASS.txt files or lines are named.
+    - classify, regress: how well labels or numbers are told.
+    - tag, label: the share of words or frames that are right; of spans, F1.
+    - detect: how well alerts meet known anomalies (a column, or a second FILE).
+    - transcribe: errors per symbol and per word of recordings with their texts.
+    - forecast: errors on what came after training, from rolling origins.
+    - music: -log P of a frame.
     """
     use_threads(threads)
     from recurro.cli.language import open_run

@@ -98,11 +98,12 @@ Wav = Annotated[
     ),
 ]
 Tempo = Annotated[
-    float,
+    float | None,
     typer.Option(
         "--tempo",
         metavar="X",
-        help="Quarter notes a minute.",
+        help="Quarter notes a minute, of --midi and --wav. [dim]\\[default: 100][/dim]",
+        show_default=False,
         rich_help_panel=MUSIC,
     ),
 ]
@@ -134,26 +135,33 @@ def generate(
     stream: Stream = False,
     midi: Midi = None,
     wav: Wav = None,
-    tempo: Tempo = 100.0,
+    tempo: Tempo = None,
     threads: Threads = None,
     json: Json = False,
 ) -> None:
-    """Write text as the training text might go on.
+    """Write text, or compose music, as the training data might go on.
 
-    A run of lines writes one item, up to its end; --number writes several. One of music
-    composes a piece: MIDI, sound, or the pitches of each frame.
+    - lm, ngram: text; of a run of lines one item (--number for several).
+    - music: a piece, as MIDI, as sound, or as the pitches of each frame.
     """
     given = dict(locals())
     _check_flags(given)
     use_threads(threads)
     from recurro.cli.language import open_run
     from recurro.cli.music import compose
+    from recurro.cli.sequences import TASKS
     from recurro.cli.show import print_json
     from recurro.tasks.runs import task_of
 
-    if task_of(run) == "music":
+    task = task_of(run)
+    if task == "music":
         compose(run, given)
         return
+    if task in TASKS:
+        raise ArgumentError(
+            f"generate: RUN must be of lm, ngram or music, got one of {task}: '{run}'. "
+            "Ask it with 'recurro predict'."
+        )
     _check_text(given)
     model = open_run(run)
     _check_class(model, label)
@@ -210,7 +218,7 @@ def _check_flags(given: Mapping[str, Any]) -> None:
 
 def _check_text(given: Mapping[str, Any]) -> None:
     """Refuse what only music has."""
-    for name in ("midi", "wav"):
+    for name in ("midi", "wav", "tempo"):
         if given[name] is not None:
             raise ArgumentError(
                 f"--{name}: is for a run of music, got '{given[name]}' for one of text."

@@ -195,10 +195,16 @@ def _group(name: str | None, text: str) -> typer.Typer:
 
 
 def _add(group: typer.Typer, name: str, command: Callable[..., None]) -> None:
-    """Add a command; its help is its docstring, a line for each paragraph."""
+    """Add a command; its help is its docstring, a line for each paragraph and item."""
     paragraphs = inspect.cleandoc(command.__doc__ or "").split("\n\n")
-    text = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+    text = "\n\n".join(map(_unwrapped, paragraphs))
     group.command(name, cls=Command, help=text)(command)
+
+
+def _unwrapped(paragraph: str) -> str:
+    """A paragraph on one line, or a list with a line for each item."""
+    items = re.split(r"\n(?=- )", paragraph)
+    return "\n".join(" ".join(item.split()) for item in items)
 
 
 def _tell_version(asked: bool) -> bool:

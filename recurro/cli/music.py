@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,9 @@ __all__ = ["FRAMES", "compose", "log_probs", "to_learn", "to_score"]
 
 FRAMES = 64
 """Frames that are composed, if nothing else is said."""
+
+TEMPO = 100.0
+"""Quarter notes a minute, if nothing else is said."""
 
 
 def to_learn(model: MusicModel, files: Sequence[Path]) -> dict[str, Any]:
@@ -84,9 +88,11 @@ def compose(run: Path, given: Mapping[str, Any]) -> None:
                 f"--{option}: is for text, got {given[name]} for a run of music. Leave "
                 "it out."
             )
-    if given["tempo"] <= 0:
+    tempo, written = given["tempo"], given["midi"] or given["wav"]
+    if tempo is not None and not (0 < tempo < math.inf and written):
         raise ArgumentError(
-            f"--tempo: must be above 0 quarter notes a minute, got {given['tempo']}."
+            "--tempo: must be above 0 quarter notes a minute, of a piece for --midi or "
+            f"--wav, got {tempo:g}{'' if written else ' without these'}."
         )
     model, prompt = MusicModel.load(run), given["prompt"]
     roll = model.generate(
@@ -95,7 +101,7 @@ def compose(run: Path, given: Mapping[str, Any]) -> None:
         temperature=given["temperature"],
         seed=given["seed"],
     )
-    score = score_of(roll, model.step, given["tempo"])
+    score = score_of(roll, model.step, TEMPO if tempo is None else tempo)
     if given["midi"] is not None:
         write_midi(given["midi"], score)
     if given["wav"] is not None:

@@ -67,8 +67,8 @@ Interval = Annotated[
     typer.Option(
         "--interval",
         metavar="P",
-        help="Of a regressor: tell of intervals that hold the number with this "
-        "probability.",
+        help="Of regress, and of forecasts that are predicted: the probability of "
+        "the intervals.",
         show_default=False,
     ),
 ]
@@ -78,7 +78,7 @@ BeamSize = Annotated[
         "--beam",
         metavar="K",
         min=1,
-        help="Of a recogniser of speech: search for a likely text with K beams.",
+        help="Of transcribe: search for a likely text with K beams.",
         show_default=False,
     ),
 ]
@@ -87,7 +87,7 @@ LanguageRun = Annotated[
     typer.Option(
         "--lm",
         metavar="RUN",
-        help="Of a recogniser of speech: let a language model of lines have a say.",
+        help="Of transcribe: let a language model of lines have a say.",
         show_default=False,
     ),
 ]
@@ -96,7 +96,7 @@ LanguageWeight = Annotated[
     typer.Option(
         "--lm-weight",
         metavar="W",
-        help="How much it counts. [dim]\\[default: 0.5][/dim]",
+        help="Of transcribe: how much --lm counts. [dim]\\[default: 0.5][/dim]",
         show_default=False,
     ),
 ]

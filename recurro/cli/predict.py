@@ -1,4 +1,4 @@
-"""``recurro predict``: how likely each line is, or which class it is of."""
+"""``recurro predict``: what a run tells of a file."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ File = Annotated[
     Path,
     typer.Argument(
         metavar="FILE",
-        help="Text, one item a line; of speech, WAV files.",
+        help="What to tell of, as in training but without the answers: see above.",
         show_default=False,
     ),
 ]
@@ -38,15 +38,20 @@ def predict(
     threads: Threads = None,
     json: Json = False,
 ) -> None:
-    """Give log P of each line, or the class of each for a run by class.
+    """Tell of new data what a run was trained to tell.
 
-    A classifier gives class and probability of each sequence of a text or .ts file, a
-    regressor the mean of its number, and the ends of an interval if asked; a recogniser
-    of speech the text of each WAV file of a folder or table; a tagger the file with the
-    tags it tells.
+    Prints a line for each thing told, in columns parted by tabs (--json: by name):
 
-    Prints one line for each line that is not blank: log P in nats, a tab, the line; or
-    class, probability and line.
+    - lm, ngram: log P of each line in nats, and the line.
+    - lm by class: class and probability of each line, and the line.
+    - classify: class and probability of each text or series.
+    - regress: mean of the number; with --interval the ends of an interval.
+    - tag: the file itself, with its tags.
+    - label: sequence, frame, label and probability.
+    - detect: stamp, numbers, score and alert of each step.
+    - transcribe: WAV file and text.
+    - forecast: stamp, mean, low, median and high (of a 90 % interval).
+    - music: log P of each piece, its number and its frames.
     """
     use_threads(threads)
     from recurro.cli.language import open_run

@@ -9,6 +9,7 @@ import pytest
 
 from recurro import __version__
 from recurro.cli import main
+from recurro.cli.sequences import TASKS
 from recurro.errors import DataError
 from tests.cli.command import complaint, process, recurro
 
@@ -39,6 +40,18 @@ def test_each_command_tells_what_it_does(words):
     found = recurro(*words, "--help").out
     assert f"Usage: recurro {' '.join(words)}" in found
     assert "\x1b" not in found  # no colours where there is no terminal
+
+
+@pytest.mark.parametrize("verb", ["evaluate", "predict"])
+def test_each_task_has_a_line_in_the_help_of_a_verb(verb):
+    lines = [line.strip() for line in recurro(verb, "--help").out.splitlines()]
+    told = {
+        task
+        for line in lines
+        if line.startswith("- ")
+        for task in line[2:].split(":")[0].split(", ")
+    }
+    assert told == {"lm", "ngram", "lm by class", *TASKS}
 
 
 @pytest.mark.parametrize(

@@ -37,8 +37,8 @@ def test_the_part_named_test_is_scored(song):
 
 def test_a_piece_is_composed_as_midi_and_sound(song, folder):
     run, data = song
-    words = ["generate", run, "-n", 8, "--seed", 1, "--tempo", 60]
-    recurro(*words, "--midi", "a.mid", "--wav", "a.wav")
+    words = ["generate", run, "-n", 8, "--seed", 1]
+    recurro(*words, "--tempo", 60, "--midi", "a.mid", "--wav", "a.wav")
     score = read_midi("a.mid")
     assert (score.length, score.tempo) == (4, 60)
     assert read_wav("a.wav").seconds == pytest.approx(4.08, abs=0.01)
@@ -64,7 +64,8 @@ def test_midi_files_of_a_folder_are_learnt(folder):
         (["--top-k", 3], "--top-k: is for text, got 3 for a run of music"),
         (["--class", "x"], "--class: is for text"),
         (["--number", 2], "--number: is for text"),
-        (["--tempo", 0], "--tempo: must be above 0"),
+        (["--tempo", 0, "--midi", "a.mid"], "--tempo: must be above 0"),
+        (["--tempo", 90], "got 90 without these"),
         (["--prompt", "none.mid"], "no file 'none.mid'"),
         (["--length", 0], "--length: must be at least 1"),
     ],
@@ -75,6 +76,7 @@ def test_generate_refuses(song, words, expected):
 
 def test_text_has_no_midi(run):
     assert "--midi: is for a run of music" in complaint("generate", run, "--midi", "a")
+    assert "--tempo: is for a run of music" in complaint("generate", run, "--tempo", 9)
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,10 @@ def test_names(folder):
     rows = json.loads(recurro("predict", "run", "new.txt", "--json").out)
     assert rows[1] == {"words": ["Anna", "saw"], "tags": ["B-person", "O"]}
     assert "was finished already" in recurro("resume", "run", "-q").err
+    assert complaint("generate", "run") == (
+        "generate: RUN must be of lm, ngram or music, got one of tag: 'run'. Ask it "
+        "with 'recurro predict'."
+    )
 
 
 def test_fields_of_conllu(folder):
