@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -150,9 +151,10 @@ def read_series(
             doubled or out of order.
 
     Raises:
-        DataError: If the file or a column is missing, or a stamp or a number is
-            missing, doubled, out of order or no such thing; the message names row and
-            column (the first row behind the header is row 1).
+        DataError: If the file or a column is missing, a row of text is longer or
+            shorter than the first one, or a stamp or a number is missing, doubled, out
+            of order or no such thing; the message names row and column (the first row
+            behind the header is row 1), or the line of the file.
         ArgumentError: If a column has two roles, or there is no target.
 
     Example:
@@ -195,11 +197,12 @@ def _read(path: Path | str, names: list[str]) -> pl.DataFrame:
             frame = pl.read_parquet(path)
         else:
             separator = "\t" if kind == ".tsv" else ","
+            _same_cells(path, separator)
             frame = pl.read_csv(path, separator=separator, infer_schema=False)
-    except (OSError, pl.exceptions.PolarsError) as error:
+    except (OSError, csv.Error, pl.exceptions.PolarsError) as error:
         raise DataError(
             f"read_series: '{path}' must be a readable table: "
-            f"{str(error).splitlines()[0]}. Check the path, and the row it names."
+            f"{str(error).splitlines()[0]}. Check the path."
         ) from error
     lacking = [name for name in names if name not in frame.columns]
     if lacking:
@@ -212,6 +215,20 @@ def _read(path: Path | str, names: list[str]) -> pl.DataFrame:
             f"read_series: '{path}' must have rows, got none. Check the file."
         )
     return frame.select(names)
+
+
+def _same_cells(path: Path | str, separator: str) -> None:
+    """Refuse a row with more or fewer cells than names, which could be shifted."""
+    with Path(path).open(encoding="utf-8", errors="replace", newline="") as file:
+        rows = csv.reader(file, delimiter=separator)
+        names = next(rows, [])
+        for row in rows:
+            if row and len(row) != len(names):
+                raise DataError(
+                    f"read_series: line {rows.line_num} of '{path}' must have "
+                    f"{len(names)} cells as the first row has, got {len(row)}. Mend "
+                    "the line."
+                )
 
 
 @dataclass(frozen=True)

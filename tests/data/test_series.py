@@ -232,3 +232,17 @@ def test_how_stamps_may_come(tmp_path, stamps, days, fault):
     else:
         with pytest.raises(DataError, match=fault):
             read(tmp_path, text, **wanted)
+
+
+@pytest.mark.parametrize(
+    ("line", "cells"), [("2024-01-02,2", 2), ("2024-01-02,2,3,4", 4)]
+)
+def test_a_ragged_row_is_named_even_beside_the_columns_that_are_read(
+    tmp_path, line, cells
+):
+    file = tmp_path / "a.csv"
+    file.write_text(f"day,sold,price\n2024-01-01,1,1\n{line}\n2024-01-03,3,3\n")
+    with pytest.raises(
+        DataError, match=f"line 3 of .* must have 3 cells .* got {cells}"
+    ):
+        read_series(file, time="day", target=["sold"])
