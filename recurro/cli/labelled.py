@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -70,11 +71,12 @@ def _numbered(model: SequenceRegressor, found: Labelled) -> Labelled:
     if isinstance(found.labels[0], np.ndarray):
         return found
     numbers = [_number(label) for label in found.labels]
-    if None in numbers:
-        at = numbers.index(None)
+    wrong = [row for row, n in enumerate(numbers) if n is None or not isfinite(n)]
+    if wrong:
+        at = wrong[0]
         raise DataError(
             f"regress: {found.places[at]} must say a number of its sequence, got "
-            f"{found.labels[at]!r}. Use classify for classes."
+            f"{found.labels[at]!r}. Mend it, or use classify for classes."
         )
     unfit, what = unfit_numbers(model.settings.model.head, np.array(numbers))
     if len(unfit):

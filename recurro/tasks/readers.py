@@ -209,6 +209,12 @@ def learn_reader(items: Items, settings: SequenceData) -> Reader:
     texts = [item for item in items if isinstance(item, str)]
     if texts:
         return TextReader.learn(texts, settings)
+    for key in ("tokens", "lower", "min_count", "max_size", "subwords", "evidence"):
+        if getattr(settings, key) != SequenceData.model_fields[key].default:
+            raise DataError(
+                f"sequences: must be texts with {key}={getattr(settings, key)!r}, got "
+                f"series of numbers. Leave out {key}."
+            )
     return SeriesReader(Scaler.fit(join_series(items)))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from abc import abstractmethod
 from collections.abc import Callable, Sequence, Sized
 from typing import Any, ClassVar, Self, TypeAlias
@@ -223,6 +224,13 @@ class SequenceEstimator(NetworkEstimator):
             )
         kept: Any = [items[row] for row in rest]
         if not len(rows):
+            if settings.data.held_out:
+                warnings.warn(
+                    f"{type(self).__name__}: none of {len(items)} items could be held "
+                    "out (too few, or all alike): the last epoch is kept, and nothing "
+                    "is judged. Give more.",
+                    stacklevel=3,
+                )
             return Examples(kept, targets[rest], 0)
         chosen: Any = [items[row] for row in rows]
         chosen, theirs = self._held_out(chosen, targets[rows])

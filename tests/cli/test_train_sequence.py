@@ -141,6 +141,7 @@ def test_a_number_at_each_step_of_series_in_a_table(folder):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
+        (("regress", "void.tsv"), "line 2 of 'void.tsv' must say a number"),
         (("regress", "rows.tsv"), "line 1 of 'rows.tsv' must say a number"),
         (
             ("regress", "pay.tsv", "--head", "log-normal"),
@@ -162,6 +163,7 @@ def test_a_number_at_each_step_of_series_in_a_table(folder):
 def test_bad_input_leaves_nothing(folder, words, said):
     (folder / "rows.tsv").write_text(TABLE)
     (folder / "pay.tsv").write_text("1.5\tone two\n0\tthree four\n")
+    (folder / "void.tsv").write_text("1.5\tone two\nnan\tthree four\n")
     assert said in complaint("train", *words, "-o", "run")
     assert not (folder / "run").exists()
 

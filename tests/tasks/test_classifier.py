@@ -276,6 +276,19 @@ def test_bad_input(items, labels, said, unchecked) -> None:
         SequenceClassifier(**SMALL, epochs=1).fit(items, labels)
 
 
+@pytest.mark.parametrize(
+    "given", [{"tokens": "char"}, {"lower": True}, {"evidence": True}]
+)
+def test_options_of_texts_are_refused_for_series(given) -> None:
+    with pytest.raises(DataError, match=f"must be texts with {next(iter(given))}="):
+        SequenceClassifier(**SMALL, **given).fit(*waves(8))
+
+
+def test_that_nothing_could_be_held_out_is_said() -> None:
+    with pytest.warns(UserWarning, match="none of 2 items could be held out"):
+        SequenceClassifier(**SMALL, epochs=1).fit([[1.0, 2.0], [3.0]], ["a", "b"])
+
+
 def test_bad_input_after_training(trained) -> None:
     items, _ = waves(4)
     with pytest.raises(DataError, match=r"item 1 must be one of the 2 .* got 'up'"):
