@@ -33,6 +33,7 @@ Stamps: TypeAlias = Literal["even", "rising", "any"]
 """Whether times must rise by equal steps, must only rise, or may come as they are."""
 
 _MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None")
+_AS_THEY_COME = "A detector may take rows as they come (stamps='any', --stamps any)."
 _FORMATS = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d")
 _MONTH = "%Y-%m"
 
@@ -411,8 +412,8 @@ class _Table:
                     int(rows[place]),
                     self.time,
                     what,
-                    "Keep one of the two rows, or take rows as they come where the "
-                    "task can (stamps='any', --stamps).",
+                    "Name the column that tells series apart (--id) if there are "
+                    f"several; if not, keep one of the two rows. {_AS_THEY_COME}",
                 )
             if stamp < before:
                 what = f"must come after {values[place - 1]!r}, got {values[place]!r}"
@@ -420,8 +421,7 @@ class _Table:
                     int(rows[place]),
                     self.time,
                     what,
-                    "Put each series in order of time, or take rows as they come where "
-                    "the task can (stamps='any', --stamps).",
+                    f"Put each series in order of time. {_AS_THEY_COME}",
                 )
 
     def _places(
