@@ -7,27 +7,7 @@ from typing import Annotated
 
 import typer
 
-from recurro.cli.options import Json, Out, Overwrite, Quiet, Threads
-from recurro.cli.train_lm import (
-    BatchSize,
-    CellName,
-    Clip,
-    Config,
-    Device,
-    Dropout,
-    Epochs,
-    HiddenSize,
-    LearningRate,
-    MaxSeconds,
-    NumLayers,
-    Optimizer,
-    Patience,
-    Precision,
-    Schedule,
-    Seed,
-    Set,
-)
-from recurro.cli.train_sequence import train_task
+from recurro.cli.training import trains
 
 STREAM, ALERTS = "Stream", "Alerts"
 
@@ -134,6 +114,7 @@ Threshold = Annotated[
 ]
 
 
+@trains("detect")
 def train_detect(
     data: Data,
     time: Time = None,
@@ -145,35 +126,10 @@ def train_detect(
     window: Window = None,
     short: Short = None,
     threshold: Threshold = None,
-    cell: CellName = None,
-    hidden_size: HiddenSize = None,
-    num_layers: NumLayers = None,
-    dropout: Dropout = None,
-    epochs: Epochs = None,
-    max_seconds: MaxSeconds = None,
-    batch_size: BatchSize = None,
-    optimizer: Optimizer = None,
-    learning_rate: LearningRate = None,
-    schedule: Schedule = None,
-    clip: Clip = None,
-    patience: Patience = None,
-    seed: Seed = None,
-    precision: Precision = None,
-    device: Device = None,
-    config: Config = None,
-    set_: Set = None,
-    out: Out = None,
-    overwrite: Overwrite = False,
-    threads: Threads = None,
-    json: Json = False,
-    quiet: Quiet = False,
 ) -> None:
     """Train a detector of anomalies on the first part of a stream; judge the rest.
 
     A network forecasts each step from those before; an alert is where its latest errors
     are unlikely by all errors so far. The scores of the whole file go to scores.csv in
     the run, and its report draws the alerts.
-
-    [dim]Settings: --config < RECURRO_TRAIN_EPOCHS=3 < --set < flags.[/dim]
     """
-    train_task("detect", dict(locals()))

@@ -2,33 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from recurro.cli.options import NETWORK, Json, Out, Overwrite, Quiet, Threads
-from recurro.cli.running import free_folder, interruptible, name_of, use_threads
-from recurro.cli.train_lm import (
-    BatchSize,
-    CellName,
-    Clip,
-    Config,
-    Device,
-    Dropout,
-    Epochs,
-    HiddenSize,
-    LearningRate,
-    MaxSeconds,
-    NumLayers,
-    Optimizer,
-    Patience,
-    Precision,
-    Schedule,
-    Seed,
-    Set,
-)
+from recurro.cli.options import NETWORK
+from recurro.cli.training import Flags, trains
 
 SERIES = "Series"
 
@@ -131,6 +111,22 @@ HeadName = Annotated[
 ]
 
 
+_LISTS = ("target", "known", "past", "static", "calendar", "price")
+
+
+def _flags(flags: Flags, data: Path) -> Flags:
+    """Lists of names put together; what volatility asks for put in."""
+    from recurro.cli.forecasts import volatility_of
+
+    lists = {
+        key: tuple(word for part in flags.get(key, ()) for word in part.split(","))
+        for key in _LISTS
+    }
+    flags = volatility_of({**flags, **lists}, data)
+    return {key: value for key, value in flags.items() if value != ()}
+
+
+@trains("forecast", _flags)
 def train_forecast(
     data: Data,
     time: Time = None,
@@ -149,28 +145,6 @@ def train_forecast(
     season_length: Season = None,
     held_out: HeldOut = None,
     head: HeadName = None,
-    cell: CellName = None,
-    hidden_size: HiddenSize = None,
-    num_layers: NumLayers = None,
-    dropout: Dropout = None,
-    epochs: Epochs = None,
-    max_seconds: MaxSeconds = None,
-    batch_size: BatchSize = None,
-    optimizer: Optimizer = None,
-    learning_rate: LearningRate = None,
-    schedule: Schedule = None,
-    clip: Clip = None,
-    patience: Patience = None,
-    seed: Seed = None,
-    precision: Precision = None,
-    device: Device = None,
-    config: Config = None,
-    set_: Set = None,
-    out: Out = None,
-    overwrite: Overwrite = False,
-    threads: Threads = None,
-    json: Json = False,
-    quiet: Quiet = False,
 ) -> None:
     """Train a model that forecasts one or many series.
 
@@ -180,49 +154,4 @@ def train_forecast(
 
     With --target volatility: the spread of the log returns of prices, its value at
     risk, beside EWMA and GARCH(1,1).
-
-    [dim]Settings: --config < RECURRO_TRAIN_EPOCHS=3 < --set < flags.[/dim]
     """
-    _train(dict(locals()))
-
-
-_OURS = (
-    *("data", "price", "config", "set_", "out", "overwrite", "threads", "json"),
-    "quiet",
-)
-"""Options that are no settings of the model."""
-
-_LISTS = ("target", "known", "past", "static", "calendar")
-
-
-def _train(given: Mapping[str, Any]) -> None:
-    """Train a model as the options say, and tell the outcome."""
-    use_threads(given["threads"])
-    from recurro.cli.forecasts import volatility_of
-    from recurro.cli.sequences import finish, train_run
-    from recurro.cli.settings import Given
-    from recurro.tasks.forecast_config import ForecastSettings
-    from recurro.tasks.sequence_config import sections_of
-
-    flags = {
-        key: value
-        for key, value in given.items()
-        if key not in _OURS and value is not None
-    }
-    for key in (*_LISTS, "price"):
-        words = given[key] or ()
-        flags[key] = tuple(word for part in words for word in part.split(","))
-    flags = volatility_of(flags, given["data"])
-    flags = {key: value for key, value in flags.items() if value != ()}
-    sections = sections_of(ForecastSettings)
-    asked = Given(flags, None, given["config"], given["set_"] or (), sections)
-    run = given["out"] or free_folder(name_of([given["data"]]))
-    with interruptible(run), asked.named():
-        model = train_run(
-            {**asked.tree(), "task": "forecast"},
-            [given["data"]],
-            run,
-            overwrite=given["overwrite"],
-            quiet=given["quiet"],
-        )
-        finish(model, run, as_json=given["json"])

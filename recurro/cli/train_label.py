@@ -7,26 +7,9 @@ from typing import Annotated
 
 import typer
 
-from recurro.cli.options import NETWORK, Json, Out, Overwrite, Quiet, Threads
+from recurro.cli.options import NETWORK
 from recurro.cli.train_lm import (
-    BatchSize,
-    CellName,
-    Clip,
-    Config,
-    Device,
-    Dropout,
     EmbeddingSize,
-    Epochs,
-    HiddenSize,
-    LearningRate,
-    MaxSeconds,
-    NumLayers,
-    Optimizer,
-    Patience,
-    Precision,
-    Schedule,
-    Seed,
-    Set,
 )
 from recurro.cli.train_sequence import (
     Features,
@@ -34,8 +17,8 @@ from recurro.cli.train_sequence import (
     LabelColumn,
     Test,
     TimeColumn,
-    train_task,
 )
+from recurro.cli.training import trains
 
 Frames = Annotated[
     list[Path],
@@ -67,6 +50,7 @@ FrameHead = Annotated[
 ]
 
 
+@trains("label")
 def train_label(
     data: Frames,
     id: IdColumn = None,
@@ -74,38 +58,13 @@ def train_label(
     features: Features = None,
     label: LabelColumn = None,
     test: Test = None,
-    cell: CellName = None,
-    hidden_size: HiddenSize = None,
-    num_layers: NumLayers = None,
     bidirectional: Bidirectional = None,
     embedding_size: EmbeddingSize = None,
     head: FrameHead = None,
-    dropout: Dropout = None,
-    epochs: Epochs = None,
-    max_seconds: MaxSeconds = None,
-    batch_size: BatchSize = None,
-    optimizer: Optimizer = None,
-    learning_rate: LearningRate = None,
-    schedule: Schedule = None,
-    clip: Clip = None,
-    patience: Patience = None,
-    seed: Seed = None,
-    precision: Precision = None,
-    device: Device = None,
-    config: Config = None,
-    set_: Set = None,
-    out: Out = None,
-    overwrite: Overwrite = False,
-    threads: Threads = None,
-    json: Json = False,
-    quiet: Quiet = False,
 ) -> None:
     """Train a model of the label of each frame: of sensors, or of video.
 
     A tenth of the sequences is held out to choose the best epoch on; the network and
     its baselines (most frequent label, the same network without memory) are scored on
     it.
-
-    [dim]Settings: --config < RECURRO_TRAIN_EPOCHS=3 < --set < flags.[/dim]
     """
-    train_task("label", dict(locals()))

@@ -137,7 +137,8 @@ Vectors = Annotated[
     ),
 ]
 Epochs = Annotated[
-    int | None, _option(TRAINING, "--epochs", metavar="N", help="Passes over the text.")
+    int | None,
+    _option(TRAINING, "--epochs", metavar="N", help="Passes over what is learnt from."),
 ]
 MaxSeconds = Annotated[
     float | None,
@@ -145,7 +146,7 @@ MaxSeconds = Annotated[
 ]
 BatchSize = Annotated[
     int | None,
-    _option(TRAINING, "--batch-size", metavar="N", help="Texts side by side."),
+    _option(TRAINING, "--batch-size", metavar="N", help="Sequences side by side."),
 ]
 Bptt = Annotated[
     int | None,

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -12,36 +11,14 @@ from recurro.cli.options import (
     NETWORK,
     TABLE,
     TEXT,
-    Json,
-    Out,
-    Overwrite,
-    Quiet,
-    Threads,
 )
-from recurro.cli.running import free_folder, interruptible, name_of, use_threads
 from recurro.cli.train_lm import (
-    BatchSize,
-    CellName,
-    Clip,
-    Config,
-    Device,
-    Dropout,
     EmbeddingSize,
     Encoding,
-    Epochs,
-    HiddenSize,
-    LearningRate,
     Lower,
-    MaxSeconds,
     MinCount,
-    NumLayers,
-    Optimizer,
-    Patience,
-    Precision,
-    Schedule,
-    Seed,
-    Set,
 )
+from recurro.cli.training import trains
 
 Data = Annotated[
     Path,
@@ -203,6 +180,7 @@ NumberHead = Annotated[
 ]
 
 
+@trains("classify")
 def train_classify(
     data: Data,
     test: Test = None,
@@ -219,44 +197,20 @@ def train_classify(
     evidence: Evidence = None,
     window: Window = None,
     stride: Stride = None,
-    cell: CellName = None,
-    hidden_size: HiddenSize = None,
-    num_layers: NumLayers = None,
     embedding_size: EmbeddingSize = None,
     pooling: Pooling = None,
     head: ClassHead = None,
     class_weight: ClassWeight = None,
-    dropout: Dropout = None,
-    epochs: Epochs = None,
-    max_seconds: MaxSeconds = None,
-    batch_size: BatchSize = None,
-    optimizer: Optimizer = None,
-    learning_rate: LearningRate = None,
-    schedule: Schedule = None,
-    clip: Clip = None,
-    patience: Patience = None,
-    seed: Seed = None,
-    precision: Precision = None,
-    device: Device = None,
-    config: Config = None,
-    set_: Set = None,
-    out: Out = None,
-    overwrite: Overwrite = False,
-    threads: Threads = None,
-    json: Json = False,
-    quiet: Quiet = False,
 ) -> None:
     """Train a classifier of texts or of series of numbers.
 
     A tenth of the data is held out to choose the best epoch on; the network and its
     baselines (largest class, a linear model on statistics or words) are scored on it,
     and on what --test names.
-
-    [dim]Settings: --config < RECURRO_TRAIN_EPOCHS=3 < --set < flags.[/dim]
     """
-    train_task("classify", dict(locals()))
 
 
+@trains("regress")
 def train_regress(
     data: Data,
     test: Test = None,
@@ -272,75 +226,13 @@ def train_regress(
     subwords: Subwords = None,
     window: Window = None,
     stride: Stride = None,
-    cell: CellName = None,
-    hidden_size: HiddenSize = None,
-    num_layers: NumLayers = None,
     embedding_size: EmbeddingSize = None,
     pooling: Pooling = None,
     head: NumberHead = None,
-    dropout: Dropout = None,
-    epochs: Epochs = None,
-    max_seconds: MaxSeconds = None,
-    batch_size: BatchSize = None,
-    optimizer: Optimizer = None,
-    learning_rate: LearningRate = None,
-    schedule: Schedule = None,
-    clip: Clip = None,
-    patience: Patience = None,
-    seed: Seed = None,
-    precision: Precision = None,
-    device: Device = None,
-    config: Config = None,
-    set_: Set = None,
-    out: Out = None,
-    overwrite: Overwrite = False,
-    threads: Threads = None,
-    json: Json = False,
-    quiet: Quiet = False,
 ) -> None:
     """Train a model of the number that goes with a text or a series.
 
     A tenth of the data is held out to choose the best epoch on; the network and its
     baselines (the mean, ridge on statistics or words) are scored on it, and on what
     --test names.
-
-    [dim]Settings: --config < RECURRO_TRAIN_EPOCHS=3 < --set < flags.[/dim]
     """
-    train_task("regress", dict(locals()))
-
-
-_OURS = (*("data", "config", "set_", "out", "overwrite", "threads", "json", "quiet"),)
-"""Options that are no settings of the model."""
-
-
-def train_task(task: str, given: Mapping[str, Any]) -> None:
-    """Train a model of a task as the options say, and tell the outcome.
-
-    Args:
-        task: Its word.
-        given: The options by name: ``data``, a path or several, those of every run, and
-            settings, which are ``None`` where they were not given.
-    """
-    use_threads(given["threads"])
-    from recurro.cli.sequences import TASKS, finish, train_run
-    from recurro.cli.settings import Given
-    from recurro.tasks.sequence_config import sections_of
-
-    flags = {
-        key: value
-        for key, value in given.items()
-        if key not in _OURS and value is not None
-    }
-    sections = sections_of(TASKS[task].model.kind)
-    asked = Given(flags, None, given["config"], given["set_"] or (), sections)
-    files = [given["data"]] if isinstance(given["data"], Path) else given["data"]
-    run = given["out"] or free_folder(name_of(files))
-    with interruptible(run), asked.named():
-        model = train_run(
-            {**asked.tree(), "task": task},
-            files,
-            run,
-            overwrite=given["overwrite"],
-            quiet=given["quiet"],
-        )
-        finish(model, run, as_json=given["json"])

@@ -7,28 +7,11 @@ from typing import Annotated
 
 import typer
 
-from recurro.cli.options import NETWORK, TEXT, Json, Out, Overwrite, Quiet, Threads
+from recurro.cli.options import NETWORK, TEXT
 from recurro.cli.train_lm import (
-    BatchSize,
-    CellName,
-    Clip,
-    Config,
-    Device,
-    Dropout,
-    Epochs,
-    HiddenSize,
-    LearningRate,
     Lower,
-    MaxSeconds,
-    NumLayers,
-    Optimizer,
-    Patience,
-    Precision,
-    Schedule,
-    Seed,
-    Set,
 )
-from recurro.cli.train_sequence import train_task
+from recurro.cli.training import trains
 
 SOUND = "Sound"
 
@@ -104,6 +87,7 @@ Bidirectional = Annotated[
 ]
 
 
+@trains("transcribe")
 def train_transcribe(
     data: Data,
     tokens: Tokens = None,
@@ -112,29 +96,7 @@ def train_transcribe(
     stack: Stack = None,
     join: Join = None,
     noise: Noise = None,
-    cell: CellName = None,
-    hidden_size: HiddenSize = None,
-    num_layers: NumLayers = None,
     bidirectional: Bidirectional = None,
-    dropout: Dropout = None,
-    epochs: Epochs = None,
-    max_seconds: MaxSeconds = None,
-    batch_size: BatchSize = None,
-    optimizer: Optimizer = None,
-    learning_rate: LearningRate = None,
-    schedule: Schedule = None,
-    clip: Clip = None,
-    patience: Patience = None,
-    seed: Seed = None,
-    precision: Precision = None,
-    device: Device = None,
-    config: Config = None,
-    set_: Set = None,
-    out: Out = None,
-    overwrite: Overwrite = False,
-    threads: Threads = None,
-    json: Json = False,
-    quiet: Quiet = False,
 ) -> None:
     """Train a recogniser of speech.
 
@@ -142,7 +104,4 @@ def train_transcribe(
     its baselines (the most frequent text, and templates joined by dynamic time warping)
     are scored on it. In training, recordings are varied in speed, loudness and noise,
     with parts hidden.
-
-    [dim]Settings: --config < RECURRO_TRAIN_EPOCHS=3 < --set < flags.[/dim]
     """
-    train_task("transcribe", dict(locals()))

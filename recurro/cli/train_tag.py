@@ -10,36 +10,14 @@ import typer
 from recurro.cli.options import (
     NETWORK,
     TEXT,
-    Json,
-    Out,
-    Overwrite,
-    Quiet,
-    Threads,
 )
 from recurro.cli.train_lm import (
-    BatchSize,
-    CellName,
-    Clip,
-    Config,
-    Device,
-    Dropout,
     EmbeddingSize,
     Encoding,
-    Epochs,
-    HiddenSize,
-    LearningRate,
-    MaxSeconds,
     MinCount,
-    NumLayers,
-    Optimizer,
-    Patience,
-    Precision,
-    Schedule,
-    Seed,
-    Set,
     Vectors,
 )
-from recurro.cli.train_sequence import train_task
+from recurro.cli.training import trains
 
 Tagged = Annotated[
     list[Path],
@@ -103,6 +81,7 @@ TagHead = Annotated[
 ]
 
 
+@trains("tag")
 def train_tag(
     data: Tagged,
     column: Column = None,
@@ -111,38 +90,13 @@ def train_tag(
     encoding: Encoding = None,
     lower: Lower = None,
     min_count: MinCount = None,
-    cell: CellName = None,
-    hidden_size: HiddenSize = None,
-    num_layers: NumLayers = None,
     embedding_size: EmbeddingSize = None,
     vectors: Vectors = None,
     head: TagHead = None,
-    dropout: Dropout = None,
-    epochs: Epochs = None,
-    max_seconds: MaxSeconds = None,
-    batch_size: BatchSize = None,
-    optimizer: Optimizer = None,
-    learning_rate: LearningRate = None,
-    schedule: Schedule = None,
-    clip: Clip = None,
-    patience: Patience = None,
-    seed: Seed = None,
-    precision: Precision = None,
-    device: Device = None,
-    config: Config = None,
-    set_: Set = None,
-    out: Out = None,
-    overwrite: Overwrite = False,
-    threads: Threads = None,
-    json: Json = False,
-    quiet: Quiet = False,
 ) -> None:
     """Train a tagger of words: parts of speech, names and other spans.
 
     A tenth of the sentences is held out to choose the best epoch on, by span F1 where
     tags tell spans (B-person, I-person, O); the network and its baselines (most
     frequent tag, hidden Markov model) are scored on it, and on what --test names.
-
-    [dim]Settings: --config < RECURRO_TRAIN_EPOCHS=3 < --set < flags.[/dim]
     """
-    train_task("tag", dict(locals()))
