@@ -285,9 +285,9 @@ def _lengths(sizes: Sizes, generator: torch.Generator) -> torch.Tensor:
 
 SCHEMES: dict[str, tuple[Callable[[Sizes], Pair], Sizes]] = {
     "language model": (_language, Sizes()),
-    "classifier": (_classifier, Sizes(2000, 128, 1, 32, 60, 4)),
-    "tagger": (_tagger, Sizes(2000, 128, 1, 32, 60, 4)),
-    "tagger, equal lengths": (_tagger, Sizes(2000, 128, 1, 32, 60, 4, ragged=False)),
-    "speech": (_speech, Sizes(30, 128, 2, 16, 200, 2)),
+    "classifier": (_classifier, Sizes(2000, 128, 1, 32, 60, 16)),
+    "tagger": (_tagger, Sizes(2000, 128, 1, 32, 60, 16)),
+    "tagger, equal lengths": (_tagger, Sizes(2000, 128, 1, 32, 60, 16, ragged=False)),
+    "speech": (_speech, Sizes(30, 128, 2, 16, 200, 4)),
 }
 """One model of each scheme, and its usual sizes."""

@@ -111,13 +111,16 @@ def run_vendor(
     x, weights = request.inputs[0], list(stored.values())
     hidden = [s.unsqueeze(0) for s in request.state]
     options = (len(weights) not in (2, 3), 1, 0.0, request.training, False)
+    lengths = request.lengths
+    if lengths is not None and int(lengths.min()) == len(x):
+        lengths = None  # all steps count: nothing to pack
     if request.reverse:
-        x = flip(x, request.lengths)
-    if request.lengths is None:
+        x = flip(x, lengths)
+    if lengths is None:
         hx = hidden if kernel == "lstm" else hidden[0]
         y, *state = run(x, hx, weights, *options, False)
     else:
-        packed = pack_padded_sequence(x, request.lengths.cpu(), enforce_sorted=False)
+        packed = pack_padded_sequence(x, lengths.cpu(), enforce_sorted=False)
         order, back = packed.sorted_indices, packed.unsorted_indices
         assert order is not None
         assert back is not None
@@ -127,7 +130,7 @@ def run_vendor(
         y, _ = pad_packed_sequence(packed._replace(data=data), total_length=len(x))
         state = [s[:, back] for s in state]
     if request.reverse:
-        y = flip(y, request.lengths)
+        y = flip(y, lengths)
     return y, tuple(s.squeeze(0) for s in state)
 
 
