@@ -11,12 +11,26 @@ from recurro.generate.ctc import (
     ctc_greedy,
 )
 from recurro.generate.edits import edit_distance, token_error_rate, word_error_rate
+from recurro.generate.rules import (
+    Forbidden,
+    Forced,
+    MinLength,
+    RepetitionPenalty,
+    Rule,
+    Written,
+)
 from recurro.generate.sample import probabilities, sample, sample_batch
 
 __all__ = [
+    "Forbidden",
+    "Forced",
     "Found",
     "LanguageFusion",
+    "MinLength",
+    "RepetitionPenalty",
+    "Rule",
     "Transcript",
+    "Written",
     "beam_search",
     "collapse",
     "ctc_beam_search",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from recurro.errors import ArgumentError, ShapeError
+from recurro.generate.rules import Rule, Written, apply_rules
 from recurro.generate.sample import check_possible, check_request, read
 from recurro.types import Int, Stepper
 
@@ -22,7 +24,7 @@ class Found:
     Attributes:
         ids: The ids after the prompt, without the stop.
         log_prob: Natural log P(ids | prompt), that of the stop included.
-        score: What the search sorts by: log_prob / n^length_power.
+        score: What the search sorts by; see ``beam_search``.
         stopped: Whether the sequence ended with the stop; if not, at the length.
     """
 
@@ -40,10 +42,16 @@ def beam_search(
     beam_size: int = 5,
     stop: int | None = None,
     length_power: float = 0.0,
+    rules: Sequence[Rule] = (),
 ) -> list[list[Found]]:
     """Search for the likeliest continuations of each prompt.
 
-    score(ids) = log P(ids | prompt) / n^length_power,  n = the number of ids
+    score(ids) = sum_t x_t(id_t) / n^length_power,  n = the number of ids
+    x_t = rules(log P(. | prompt, id_1, ..., id_{t-1}))
+
+    Without rules the sum is log P(ids | prompt), and so it is with rules that bar ids
+    and leave the others as they are: the search is then for the likeliest sequences
+    that they allow.
 
     The ``beam_size`` likeliest unfinished sequences are kept from step to step, and
     beside them the ``beam_size`` finished ones of the best score, a stop counting as
@@ -59,12 +67,15 @@ def beam_search(
         stop: The id that ends a sequence, or ``None``: then all have ``length`` ids.
         length_power: At least 0; 0 compares probabilities, which favours short
             sequences, and 1 compares the mean log-probability per id.
+        rules: What may be written; see ``recurro.generate.rules``.
 
     Returns:
-        For each prompt at most ``beam_size`` sequences, the best score first.
+        For each prompt the best ``beam_size`` sequences, or as many as there are, the
+        best score first.
 
     Raises:
-        ArgumentError: If an argument is out of its range.
+        ArgumentError: If an argument is out of its range, or no sequence that was kept
+            holds to the rules.
         ShapeError: If the prompts are not ``(time, batch)``.
         DivergenceError: If the model gives NaN.
 
@@ -83,13 +94,13 @@ def beam_search(
     """
     _check(prompts, length, beam_size, length_power)
     with torch.no_grad():
-        beams = _Beams(prompts, length, beam_size, stop, length_power)
+        beams = _Beams(prompts, length, beam_size, stop, length_power, rules)
         state, log_probs = read(stepper, prompts)
         batch = prompts.shape[1]
         rows = torch.arange(batch, device=log_probs.device).repeat_interleave(beam_size)
         state, log_probs = stepper.select(state, rows), log_probs[rows]
         while True:
-            rows, ids = beams.grow(log_probs.double().view(batch, beam_size, -1))
+            rows, ids = beams.grow(log_probs.double())
             if beams.done():
                 return beams.results()
             state, log_probs = stepper.step(stepper.select(state, rows), ids)
@@ -99,14 +110,23 @@ class _Beams:
     """The sequences kept for each prompt, in tensors ``(batch, beam, ...)``."""
 
     def __init__(
-        self, prompts: Tensor, length: int, size: int, stop: int | None, power: float
+        self,
+        prompts: Tensor,
+        length: int,
+        size: int,
+        stop: int | None,
+        power: float,
+        rules: Sequence[Rule],
     ) -> None:
         shape, device = (prompts.shape[1], size), prompts.device
         self.length, self.size, self.stop, self.power = length, size, stop, power
+        self.rules = rules
+        self.prompts = prompts.t().repeat_interleave(size, 0)
         nothing = torch.full(shape, -math.inf, dtype=torch.float64, device=device)
         self.ids = torch.empty(*shape, 0, dtype=torch.long, device=device)
-        self.log_probs = nothing.clone()
-        self.log_probs[:, 0] = 0
+        self.sums = nothing.clone()
+        self.sums[:, 0] = 0
+        self.log_probs = self.sums.clone()
         self.found_ids = torch.full((*shape, length), -1, device=device)
         self.found_log_probs, self.scores = nothing.clone(), nothing
 
@@ -114,38 +134,51 @@ class _Beams:
         """Go one id on.
 
         Args:
-            log_probs: Log P of the next id ``(batch, beam, vocab)``.
+            log_probs: Log P of the next id ``(batch * beam, vocab)``.
 
         Returns:
             For each new sequence the row that it goes on from, and its new id.
         """
-        check_possible(log_probs.amax(-1)[self.log_probs > -math.inf])
-        totals = self.log_probs.unsqueeze(-1) + log_probs
+        check_possible(log_probs.amax(-1)[self.sums.flatten() > -math.inf])
+        sums, log_probs = self._added(log_probs)
         if self.stop is not None:
             ids = nn.functional.pad(self.ids, (0, 1), value=self.stop)
-            self._keep(ids, totals[..., self.stop])
-            totals[..., self.stop] = -math.inf
-        batch, _, vocab = totals.shape
-        self.log_probs, places = totals.flatten(1).topk(self.size)
+            self._keep(ids, sums[..., self.stop], log_probs[..., self.stop])
+            sums[..., self.stop] = -math.inf
+        batch, _, vocab = sums.shape
+        self.sums, places = sums.flatten(1).topk(self.size)
+        self.log_probs = log_probs.flatten(1).gather(1, places)
         parents, ids = places // vocab, places % vocab
         before = self.ids.gather(1, parents.unsqueeze(-1).expand_as(self.ids))
         self.ids = torch.cat((before, ids.unsqueeze(-1)), -1)
         first = torch.arange(batch, device=ids.device).unsqueeze(1) * self.size
         return (first + parents).flatten(), ids.flatten()
 
+    def _added(self, log_probs: Tensor) -> tuple[Tensor, Tensor]:
+        """The sums that are sorted by, and log P, of all sequences one id on."""
+        ruled = log_probs
+        if self.rules:
+            ids = torch.cat((self.prompts, self.ids.flatten(0, 1)), 1)
+            start = self.prompts.shape[1]
+            written = Written(ids, start, self.length, self.stop)
+            ruled = apply_rules(self.rules, log_probs, written)
+        shape = (*self.sums.shape, -1)
+        sums = self.sums.unsqueeze(-1) + ruled.view(shape)
+        return sums, self.log_probs.unsqueeze(-1) + log_probs.view(shape)
+
     def done(self) -> bool:
         """Whether no unfinished sequence can still come among those kept."""
         if self.ids.shape[-1] == self.length:
-            self._keep(self.ids, self.log_probs)
+            self._keep(self.ids, self.sums, self.log_probs)
             return True
-        best_to_come = self.log_probs.amax(1) / self.length**self.power
+        best_to_come = self.sums.amax(1) / self.length**self.power
         return bool((self.scores.amin(1) >= best_to_come).all())
 
-    def _keep(self, ids: Tensor, log_probs: Tensor) -> None:
+    def _keep(self, ids: Tensor, sums: Tensor, log_probs: Tensor) -> None:
         """Put finished sequences beside the ones found, and keep the best of all."""
         count = ids.shape[-1]
         ids = nn.functional.pad(ids, (0, self.length - count), value=-1)
-        scores = torch.cat((self.scores, log_probs / count**self.power), 1)
+        scores = torch.cat((self.scores, sums / count**self.power), 1)
         self.scores, places = scores.topk(self.size)
         log_probs = torch.cat((self.found_log_probs, log_probs), 1)
         self.found_log_probs = log_probs.gather(1, places)
@@ -154,6 +187,11 @@ class _Beams:
 
     def results(self) -> list[list[Found]]:
         """What was found for each prompt, the best first."""
+        if bool((self.scores[:, 0] == -math.inf).any()):
+            raise ArgumentError(
+                f"beam_search: the rules must allow a sequence of at most {self.length}"
+                " ids, got none among those kept. Forbid less, or widen the beam."
+            )
         found = zip(
             self.found_ids.tolist(),
             self.found_log_probs.tolist(),
