@@ -23,6 +23,13 @@ from recurro.data.conll import (
     write_tags,
 )
 from recurro.data.corpus import Corpus, build_corpus
+from recurro.data.curriculum import (
+    Curriculum,
+    Exercise,
+    draw_addition,
+    draw_program,
+    present,
+)
 from recurro.data.files import atomic_write, find_files
 from recurro.data.glucose import (
     Patient,
@@ -41,6 +48,7 @@ from recurro.data.midi import Note, Score, read_midi, write_midi
 from recurro.data.music import as_roll, read_pieces, roll_of, score_of
 from recurro.data.numbered_texts import NumberedTexts, liked_posts, paid_adverts
 from recurro.data.prices import garch_prices, log_returns
+from recurro.data.programs import run_program, split_programs
 from recurro.data.recordings import (
     RecordingWindows,
     cut_recordings,
@@ -88,7 +96,9 @@ from recurro.data.windows import Cut, SeriesScaler, Window, cut_windows, windows
 __all__ = [
     "Columns",
     "Corpus",
+    "Curriculum",
     "Cut",
+    "Exercise",
     "Labelled",
     "LabelledItems",
     "LabelledSeries",
@@ -129,8 +139,10 @@ __all__ = [
     "cut_table",
     "cut_text",
     "cut_windows",
+    "draw_addition",
     "draw_joins",
     "draw_patients",
+    "draw_program",
     "encode_texts",
     "equal_recordings",
     "find_files",
@@ -152,6 +164,7 @@ __all__ = [
     "mask_features",
     "next_times",
     "paid_adverts",
+    "present",
     "read_classes",
     "read_conll",
     "read_conllu",
@@ -173,12 +186,14 @@ __all__ = [
     "read_word2vec",
     "resample",
     "roll_of",
+    "run_program",
     "score_of",
     "score_spans",
     "season_length_of",
     "sequence_batches",
     "shrink",
     "split_lines",
+    "split_programs",
     "starred_reviews",
     "synthesize",
     "tagged_lines",
