@@ -13,6 +13,12 @@ from recurro.data.batching import (
     shrink,
 )
 from recurro.data.calendar import calendar, next_times, season_length_of, with_calendar
+from recurro.data.captioned import (
+    Captioned,
+    read_captioned,
+    read_pictures,
+    write_captioned,
+)
 from recurro.data.classes import LabelledItems, read_classes
 from recurro.data.conll import (
     TaggedSentences,
@@ -30,6 +36,7 @@ from recurro.data.curriculum import (
     draw_program,
     present,
 )
+from recurro.data.drawings import draw_scenes
 from recurro.data.files import atomic_write, find_files
 from recurro.data.glucose import (
     Patient,
@@ -94,6 +101,7 @@ from recurro.data.wav import Sound, read_wav, write_wav
 from recurro.data.windows import Cut, SeriesScaler, Window, cut_windows, windows
 
 __all__ = [
+    "Captioned",
     "Columns",
     "Corpus",
     "Curriculum",
@@ -143,6 +151,7 @@ __all__ = [
     "draw_joins",
     "draw_patients",
     "draw_program",
+    "draw_scenes",
     "encode_texts",
     "equal_recordings",
     "find_files",
@@ -165,6 +174,7 @@ __all__ = [
     "next_times",
     "paid_adverts",
     "present",
+    "read_captioned",
     "read_classes",
     "read_conll",
     "read_conllu",
@@ -173,6 +183,7 @@ __all__ = [
     "read_labelled",
     "read_lines",
     "read_midi",
+    "read_pictures",
     "read_pieces",
     "read_series",
     "read_spoken",
@@ -203,6 +214,7 @@ __all__ = [
     "token_accuracy",
     "windows",
     "with_calendar",
+    "write_captioned",
     "write_midi",
     "write_tags",
     "write_wav",

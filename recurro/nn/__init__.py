@@ -7,7 +7,7 @@ from recurro.nn.ctc import CTCHead
 from recurro.nn.dropout import VariationalDropout, variational_dropout
 from recurro.nn.evidence import Evidence
 from recurro.nn.forecast import ForecastNetwork
-from recurro.nn.frames import FrameEncoder
+from recurro.nn.frames import FrameEncoder, GridEncoder
 from recurro.nn.heads import (
     BernoulliHead,
     CategoricalHead,
@@ -45,6 +45,7 @@ __all__ = [
     "ForecastNetwork",
     "FrameEncoder",
     "GRUCell",
+    "GridEncoder",
     "Head",
     "LSTMCell",
     "LogNormalHead",

@@ -1,22 +1,71 @@
-"""From pictures to vectors: the encoder of video."""
+"""From pictures to vectors: the encoder of video, and of pictures to be looked at."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
 
+import torch
 from torch import Tensor, nn
 
 from recurro.errors import ArgumentError
 from recurro.types import Float
 
-__all__ = ["FrameEncoder"]
+__all__ = ["FrameEncoder", "GridEncoder"]
 
 _FILTERS = (16, 32, 64, 64)
-"""Filters of each layer; each halves the sides, until one is 4 or less."""
+"""Filters of each layer; each halves the sides, until one is short enough."""
 
 
-class FrameEncoder(nn.Module):
+class _Convolutions(nn.Module):
+    """Filters of 3 x 3 that move by two over each picture for itself.
+
+    x_k = relu(conv_k x_{k-1}), so that each layer halves the sides.
+
+    Args:
+        shape: Of a picture: ``(height, width)`` or ``(height, width, channels)``.
+        least: The length of a side at which no further layer halves it.
+
+    Raises:
+        ArgumentError: If the shape is none of these.
+    """
+
+    def __init__(self, shape: Sequence[int], least: int) -> None:
+        super().__init__()
+        if len(shape) not in (2, 3) or min(shape) < 1:
+            raise ArgumentError(
+                f"{type(self).__name__}: shape must be (height, width) or (height, "
+                f"width, channels), got {tuple(shape)}."
+            )
+        height, width, channels = (*shape, 1)[:3]
+        self.shape = (height, width, channels)
+        layers = 1
+        while min(height, width) >> layers > least and layers < len(_FILTERS):
+            layers += 1
+        filters = (channels, *_FILTERS[:layers])
+        self.convolutions = nn.ModuleList(
+            nn.Conv2d(a, b, 3, stride=2, padding=1) for a, b in pairwise(filters)
+        )
+        for _ in range(layers):
+            height, width = -(-height // 2), -(-width // 2)
+        self.grid = (height, width)
+        self.filters = filters[-1]
+
+    def convolve(
+        self, pictures: Float[Tensor, "... pixels"]
+    ) -> Float[Tensor, "pictures filters rows columns"]:
+        """What the last filters say of each part of each picture.
+
+        Args:
+            pictures: The numbers of each in the order of its shape.
+        """
+        x = pictures.reshape(-1, *self.shape).permute(0, 3, 1, 2)
+        for convolution in self.convolutions:
+            x = convolution(x).relu()
+        return x
+
+
+class FrameEncoder(_Convolutions):
     """Convolutions over each frame for itself, then a linear layer.
 
     v_t = W relu(conv_k ... relu(conv_1 frame_t)) + b, with 3 x 3 filters that move by
@@ -30,7 +79,6 @@ class FrameEncoder(nn.Module):
         ArgumentError: If the shape is none of these.
 
     Example:
-        >>> import torch
         >>> encoder = FrameEncoder((16, 16), size=8)
         >>> encoder(torch.zeros(5, 2, 16 * 16)).shape
         torch.Size([5, 2, 8])
@@ -40,24 +88,9 @@ class FrameEncoder(nn.Module):
     """
 
     def __init__(self, shape: Sequence[int], size: int) -> None:
-        super().__init__()
-        if len(shape) not in (2, 3) or min(shape) < 1:
-            raise ArgumentError(
-                "FrameEncoder: shape must be (height, width) or (height, width, "
-                f"channels), got {tuple(shape)}."
-            )
-        height, width, channels = (*shape, 1)[:3]
-        self.shape = (height, width, channels)
-        layers = 1
-        while min(height, width) >> layers > 4 and layers < len(_FILTERS):
-            layers += 1
-        filters = (channels, *_FILTERS[:layers])
-        self.convolutions = nn.ModuleList(
-            nn.Conv2d(a, b, 3, stride=2, padding=1) for a, b in pairwise(filters)
-        )
-        for _ in range(layers):
-            height, width = -(-height // 2), -(-width // 2)
-        self.linear = nn.Linear(height * width * filters[-1], size)
+        super().__init__(shape, 4)
+        height, width = self.grid
+        self.linear = nn.Linear(height * width * self.filters, size)
 
     def forward(
         self, frames: Float[Tensor, "time batch pixels"]
@@ -67,7 +100,47 @@ class FrameEncoder(nn.Module):
         Args:
             frames: The numbers of each frame in the order of its shape.
         """
-        x = frames.reshape(-1, *self.shape).permute(0, 3, 1, 2)
-        for convolution in self.convolutions:
-            x = convolution(x).relu()
-        return self.linear(x.flatten(1)).view(*frames.shape[:2], -1)
+        return self.linear(self.convolve(frames).flatten(1)).view(*frames.shape[:2], -1)
+
+
+class GridEncoder(_Convolutions):
+    """Convolutions over a picture, and a vector for each part of it.
+
+    m_i = relu(conv_{k+1} relu(conv_k ... relu(conv_1 picture)))_i + p_i, with p_i
+    learnt for each part i, so that where it lies is known too.
+
+    Args:
+        shape: Of a picture: ``(height, width)`` or ``(height, width, channels)``.
+        size: Width of m_i.
+
+    Attributes:
+        grid: Rows and columns of the parts, 8 or so.
+
+    Raises:
+        ArgumentError: If the shape is none of these.
+
+    Example:
+        >>> encoder = GridEncoder((32, 32, 3), size=8)
+        >>> encoder(torch.zeros(1, 2, 32 * 32 * 3)).shape, encoder.grid
+        (torch.Size([64, 2, 8]), (8, 8))
+
+    References:
+        Xu et al. (2015), arXiv:1502.03044, section 3.1.1 (a vector for each part).
+    """
+
+    def __init__(self, shape: Sequence[int], size: int) -> None:
+        super().__init__(shape, 8)
+        self.last = nn.Conv2d(self.filters, size, 3, padding=1)
+        self.places = nn.Parameter(torch.empty(self.grid[0] * self.grid[1], 1, size))
+        nn.init.normal_(self.places, std=0.1)
+
+    def forward(
+        self, pictures: Float[Tensor, "1 batch pixels"]
+    ) -> Float[Tensor, "parts batch size"]:
+        """A vector for each part of each picture.
+
+        Args:
+            pictures: The numbers of each in the order of its shape.
+        """
+        found = self.last(self.convolve(pictures)).relu()
+        return found.flatten(2).permute(2, 0, 1) + self.places

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from recurro.errors import ArgumentError
-from recurro.nn import FrameEncoder
+from recurro.nn import FrameEncoder, GridEncoder
 
 
 @pytest.mark.parametrize("shape", [(20, 20), (7, 9, 3), (4, 4), (64, 48)])
@@ -36,3 +36,29 @@ def test_layers_halve_until_a_side_is_small():
 def test_shapes_that_are_none(shape):
     with pytest.raises(ArgumentError, match="shape must be"):
         FrameEncoder(shape, 2)
+
+
+@pytest.mark.parametrize("shape", [(32, 32, 3), (20, 24), (64, 48, 3)])
+def test_each_part_of_a_picture_has_a_vector(shape):
+    encoder = GridEncoder(shape, size=5)
+    pictures = torch.randn(2, *shape)
+    found = encoder(pictures.flatten(1)[None])
+    rows, columns = encoder.grid
+    assert found.shape == (rows * columns, 2, 5)
+    x = pictures[1] if len(shape) == 3 else pictures[1, ..., None]
+    x = x.permute(2, 0, 1)[None]
+    for layer in encoder.convolutions:
+        x = nn.functional.conv2d(
+            x, layer.weight, layer.bias, stride=2, padding=1
+        ).relu()
+    last = encoder.last
+    x = nn.functional.conv2d(x, last.weight, last.bias, padding=1).relu()[0]
+    for row, column in ((0, 0), (rows - 1, 1)):
+        part = row * columns + column
+        expected = x[:, row, column] + encoder.places[part, 0]
+        torch.testing.assert_close(expected, found[part, 1])
+
+
+def test_the_grid_of_parts_is_about_eight_wide():
+    grids = [GridEncoder((side, side, 3), 2).grid for side in (8, 28, 32, 64, 96)]
+    assert grids == [(4, 4), (7, 7), (8, 8), (8, 8), (6, 6)]
