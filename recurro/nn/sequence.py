@@ -12,7 +12,7 @@ from recurro.nn.dropout import VariationalDropout
 from recurro.nn.recurrent import Recurrent
 from recurro.types import Batch, Float, State
 
-__all__ = ["SequenceNetwork", "Teller"]
+__all__ = ["SequenceNetwork", "TaughtNetwork", "Teller"]
 
 
 class Teller(nn.Module, ABC):
@@ -32,7 +32,15 @@ class Teller(nn.Module, ABC):
 HeadKind = TypeVar("HeadKind", bound=Teller)
 
 
-class SequenceNetwork(nn.Module, ABC, Generic[HeadKind]):
+class TaughtNetwork(nn.Module, ABC):
+    """What learns from sequences and what is to be told of them."""
+
+    @abstractmethod
+    def forward(self, batch: Batch, state: State = None) -> tuple[Tensor, int, None]:
+        """The summed loss in nats, the number of targets, and no state."""
+
+
+class SequenceNetwork(TaughtNetwork, Generic[HeadKind]):
     """Encoder, recurrence, and a head that tells what it is asked.
 
     Args:

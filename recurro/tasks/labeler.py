@@ -124,7 +124,10 @@ class FrameLabeler(StepClassifier):
         return as_frames(X)
 
     def _learn_reader(
-        self, items: Items, settings: TaskSettings
+        self,
+        items: Items,
+        targets: Any,  # noqa: ANN401
+        settings: TaskSettings,
     ) -> SeriesReader | FilmReader:
         return learn_frames(items)
 

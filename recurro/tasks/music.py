@@ -254,7 +254,12 @@ class MusicModel(SequenceEstimator):
     def _targets(self, y: Any) -> Sequences:  # noqa: ANN401
         return Sequences.of(self._items(y))
 
-    def _learn_reader(self, items: Any, settings: TaskSettings) -> _Keyboard:  # noqa: ANN401
+    def _learn_reader(
+        self,
+        items: Any,  # noqa: ANN401
+        targets: Any,  # noqa: ANN401
+        settings: TaskSettings,
+    ) -> _Keyboard:
         return _Keyboard()
 
     def _load_reader(self, run: RunFolder, settings: TaskSettings) -> _Keyboard:

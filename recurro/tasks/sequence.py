@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from abc import abstractmethod
-from collections.abc import Callable, Sequence, Sized
+from collections.abc import Callable, Iterator, Sequence, Sized
 from typing import Any, ClassVar, Self, TypeAlias
 
 import numpy as np
@@ -12,10 +12,10 @@ import torch
 from torch import nn
 
 from recurro.data import RecordingWindows, Sequences
-from recurro.data.sequences import Targets, flat
+from recurro.data.sequences import Targets, flat, sequence_batches
 from recurro.errors import DataError
 from recurro.nn import Evidence, Head, Pooling, Recurrent, VectorNetwork
-from recurro.nn.sequence import Teller
+from recurro.nn.sequence import TaughtNetwork, Teller
 from recurro.tasks.comparison import Comparison
 from recurro.tasks.estimator import NetworkEstimator
 from recurro.tasks.readers import Items, Reader, as_items, learn_reader, load_reader
@@ -38,6 +38,7 @@ from recurro.tasks.vector_task import (
 )
 from recurro.tasks.windows import cut_items, groups_of, last_windows
 from recurro.train import Progress, RunFolder
+from recurro.types import Batch
 
 __all__ = ["Data", "SequenceEstimator"]
 
@@ -99,7 +100,12 @@ class SequenceEstimator(NetworkEstimator):
         """
         return cuts, [y[item] for item in cuts.recordings]
 
-    def _learn_reader(self, items: Items, settings: TaskSettings) -> Reader:
+    def _learn_reader(
+        self,
+        items: Items,
+        targets: Any,  # noqa: ANN401 (what was learnt of them)
+        settings: TaskSettings,
+    ) -> Reader:
         """What turns items into sequences, learnt from the training part."""
         assert isinstance(settings.data, SequenceData)
         return learn_reader(items, settings.data)
@@ -130,7 +136,15 @@ class SequenceEstimator(NetworkEstimator):
         targets: Any,  # noqa: ANN401
     ) -> Passes:
         """What is learnt from, pass by pass."""
+        return self._answers(reader, items, targets)
+
+    def _answers(self, reader: Any, items: Items, targets: Any) -> Answered:  # noqa: ANN401
+        """Items and targets as the network reads them."""
         return Answered(reader(items), targets)
+
+    def _batches(self, *args: Any, **options: Any) -> Iterator[Batch]:  # noqa: ANN401
+        """What makes batches; see ``sequence_batches``."""
+        return sequence_batches(*args, **options)
 
     def _chosen_by(self, network: Any, data: Answered) -> dict[str, float]:  # noqa: ANN401
         """The figures in training, where those of ``_judge`` take too long."""
@@ -193,8 +207,8 @@ class SequenceEstimator(NetworkEstimator):
         examples = self._examples(settings, X, y, valid)
         if test is not None:
             examples = self._tested(examples, *test)
-        (items, _), _ = examples.parts()
-        reader = self._learn_reader(items, settings)
+        (items, targets), _ = examples.parts()
+        reader = self._learn_reader(items, targets, settings)
         return self._fit(settings, reader, examples, progress)
 
     def _examples(
@@ -272,7 +286,7 @@ class SequenceEstimator(NetworkEstimator):
                 f"{count} for {len(items)}. Take both from the same source."
             )
 
-    def _assemble(self, settings: TaskSettings, reader: Reader) -> Network:
+    def _assemble(self, settings: TaskSettings, reader: Reader) -> TaughtNetwork:
         encoder, width = reader.encoder(settings.model)
         return self._joined(encoder, self._recurrent(width, settings), settings)
 
@@ -281,15 +295,18 @@ class SequenceEstimator(NetworkEstimator):
 
     def _task(
         self,
-        network: Network,
+        network: TaughtNetwork,
         reader: Reader,
         settings: TaskSettings,
         material: Examples,
     ) -> VectorTask:
         given, (items, targets) = material.parts()
         learnt = self._passes(reader, *given)
-        chosen = Answered(reader(items), targets) if items else None
-        return VectorTask(network, learnt, chosen, settings.train, self._chosen_by)
+        chosen = self._answers(reader, items, targets) if items else None
+        return VectorTask(
+            *(network, learnt, chosen, settings.train, self._chosen_by),
+            cut=self._batches,
+        )
 
     def _compare(self, task: VectorTask, material: Examples) -> Comparison:
         self._finish(task.network, task.valid)
@@ -302,7 +319,7 @@ class SequenceEstimator(NetworkEstimator):
         if not material.tested:
             return []
         known, tested = material.test_parts()
-        data = Answered(self.reader_(tested[0]), tested[1])
+        data = self._answers(self.reader_, *tested)
         ours = {"name": "network", **self._judge(task.network, data)}
         return [*self._baselines(known, tested), ours]
 
@@ -321,7 +338,7 @@ class SequenceEstimator(NetworkEstimator):
         """Sequences as the network reads them, with their targets."""
         self._fitted()
         items, targets, _ = self._pairs(X, y, self._targets)
-        return Answered(self.reader_(items), targets)
+        return self._answers(self.reader_, items, targets)
 
     def _read(self, X: Data) -> Sequences:
         self._fitted()

@@ -253,7 +253,12 @@ class SpeechRecognizer(SequenceEstimator):
             [join_targets(targets, join, joint, self._blank) for join in rows]
         )
 
-    def _learn_reader(self, items: Items, settings: TaskSettings) -> SpeechReader:
+    def _learn_reader(
+        self,
+        items: Items,
+        targets: Any,  # noqa: ANN401
+        settings: TaskSettings,
+    ) -> SpeechReader:
         assert isinstance(settings, SpeechSettings)
         return SpeechReader.learn(items, settings.data)
 

@@ -129,7 +129,12 @@ class SequenceTagger(StepClassifier):
     def _items(self, X: Any) -> Items:  # noqa: ANN401
         return as_sentences(X)
 
-    def _learn_reader(self, items: Items, settings: TaskSettings) -> WordReader:
+    def _learn_reader(
+        self,
+        items: Items,
+        targets: Any,  # noqa: ANN401
+        settings: TaskSettings,
+    ) -> WordReader:
         assert isinstance(settings.data, TagData)
         return WordReader.learn(items, settings.data)
 

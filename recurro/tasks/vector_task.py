@@ -15,6 +15,7 @@ from recurro.data import Sequences, sequence_batches
 from recurro.data.batching import line_groups
 from recurro.data.sequences import Targets, flat
 from recurro.nn import SequenceNetwork, StepNetwork, VectorNetwork, deviates
+from recurro.nn.sequence import TaughtNetwork
 from recurro.tasks.sequence_config import SequenceTraining
 from recurro.types import Batch, Shard
 
@@ -35,9 +36,13 @@ _ROWS = 256
 Network: TypeAlias = SequenceNetwork[Any]
 """A network of one answer per sequence, or of one per step."""
 
-Judge = Callable[[Network, "Answered"], dict[str, float]]
+Judge = Callable[[Any, "Answered"], dict[str, float]]
 """What scores a network on sequences whose answers are known; lower is better for the
 first figure."""
+
+
+Cut = Callable[..., Iterator[Batch]]
+"""What makes batches, as ``sequence_batches`` does."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,19 +106,21 @@ class VectorTask:
         valid: What choices are made on, or ``None`` to make none.
         settings: Batch size, and the seed of what is random.
         judge: What scores the network.
+        cut: What makes batches of sequences and targets.
     """
 
     def __init__(
         self,
-        network: Network,
+        network: TaughtNetwork,
         train: Passes,
         valid: Answered | None,
         settings: SequenceTraining,
         judge: Judge,
+        cut: Cut = sequence_batches,
     ) -> None:
         self.network: torch.nn.Module = network
         self.train, self.valid = train, valid
-        self.settings, self.judge = settings, judge
+        self.settings, self.judge, self.cut = settings, judge, cut
 
     def batches(self, epoch: int, shard: Shard) -> Iterable[Batch]:
         """The batches of a pass, shuffled anew for each."""
@@ -122,7 +129,7 @@ class VectorTask:
 
     def _batches(self, epoch: int, shard: Shard) -> Iterator[Batch]:
         seed, data = self.settings.seed * 1_000_003 + epoch, self.train(epoch)
-        yield from sequence_batches(
+        yield from self.cut(
             data.sequences,
             data.targets,
             self.settings.batch_size,
@@ -132,7 +139,7 @@ class VectorTask:
 
     def validate(self, network: torch.nn.Module) -> dict[str, float]:
         """The figures of the part held out; every process finds the same."""
-        assert isinstance(network, SequenceNetwork)
+        assert isinstance(network, TaughtNetwork)
         return {} if self.valid is None else self.judge(network, self.valid)
 
 
@@ -168,16 +175,19 @@ def answers(
 
 
 @torch.no_grad()
-def mean_loss(network: Network, data: Answered) -> float:
+def mean_loss(
+    network: TaughtNetwork, data: Answered, cut: Cut = sequence_batches
+) -> float:
     """The mean of -log p(target) in nats.
 
     Args:
         network: A network in evaluation mode.
         data: What is scored.
+        cut: What makes batches of it.
     """
     device = next(network.parameters()).device
     loss = torch.zeros((), dtype=torch.float64)
-    for batch in sequence_batches(data.sequences, data.targets, _ROWS):
+    for batch in cut(data.sequences, data.targets, _ROWS):
         loss += network(batch.to(device))[0].double().cpu()
     return float(loss) / len(data.flat)
 
