@@ -54,6 +54,7 @@ from recurro.data.labelled import (
 from recurro.data.midi import Note, Score, read_midi, write_midi
 from recurro.data.music import as_roll, read_pieces, roll_of, score_of
 from recurro.data.numbered_texts import NumberedTexts, liked_posts, paid_adverts
+from recurro.data.pairs import padding, pair_batches, pair_groups
 from recurro.data.prices import garch_prices, log_returns
 from recurro.data.programs import run_program, split_programs
 from recurro.data.recordings import (
@@ -172,7 +173,10 @@ __all__ = [
     "log_returns",
     "mask_features",
     "next_times",
+    "padding",
     "paid_adverts",
+    "pair_batches",
+    "pair_groups",
     "present",
     "read_captioned",
     "read_classes",

@@ -1,9 +1,11 @@
 """Layers: one class for every cell, and drop-ins for PyTorch's."""
 
 from recurro.nn.accelerate import accelerate, deaccelerate
+from recurro.nn.attention import Attention
 from recurro.nn.cell_layers import GRUCell, LSTMCell, RNNCell
 from recurro.nn.crf import CRF
 from recurro.nn.ctc import CTCHead
+from recurro.nn.decoder import Decoder, DecoderStepper, Memory
 from recurro.nn.dropout import VariationalDropout, variational_dropout
 from recurro.nn.evidence import Evidence
 from recurro.nn.forecast import ForecastNetwork
@@ -30,16 +32,20 @@ from recurro.nn.recurrent import Recurrent
 from recurro.nn.sequence import SequenceNetwork
 from recurro.nn.subwords import WordEmbedding
 from recurro.nn.vector import VectorNetwork
+from recurro.nn.writing import SequenceEncoder, WritingNetwork
 
 __all__ = [
     "CRF",
     "GRU",
     "LSTM",
     "RNN",
+    "Attention",
     "BernoulliHead",
     "CTCHead",
     "CategoricalHead",
     "ChainHead",
+    "Decoder",
+    "DecoderStepper",
     "EachStep",
     "Evidence",
     "ForecastNetwork",
@@ -49,6 +55,7 @@ __all__ = [
     "Head",
     "LSTMCell",
     "LogNormalHead",
+    "Memory",
     "NormalHead",
     "OrdinalHead",
     "PoissonHead",
@@ -57,6 +64,7 @@ __all__ = [
     "QuantileSteps",
     "RNNCell",
     "Recurrent",
+    "SequenceEncoder",
     "SequenceNetwork",
     "StepHead",
     "StepNetwork",
@@ -64,6 +72,7 @@ __all__ = [
     "VariationalDropout",
     "VectorNetwork",
     "WordEmbedding",
+    "WritingNetwork",
     "accelerate",
     "at_deviate",
     "deaccelerate",

@@ -151,6 +151,14 @@ class Recurrent(nn.Module):
         top = self._stack.layers[-1]
         return top[0].program.output_width * len(top)
 
+    @property
+    def state_sizes(self) -> tuple[tuple[int, ...], ...]:
+        """Widths of the state variables of each layer and direction."""
+        return tuple(
+            tuple(width for _, width in part.program.state)
+            for _, part in self._stack.named()
+        )
+
     def forward(
         self,
         x: Float[Tensor, "time batch input"],
