@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from recurro.data import SeriesTable
+from recurro.cli.show import tell
+from recurro.data import SeriesTable, read_table
 from recurro.errors import ArgumentError, ConfigError
 from recurro.report import Chart, Line, write_report
 from recurro.tasks import Forecaster
 
-__all__ = ["answers", "draw", "read", "training", "volatility_of"]
+__all__ = ["answers", "draw", "read", "volatility_of"]
 
 VOLATILITY = "volatility"
 
@@ -39,7 +39,7 @@ def volatility_of(flags: Mapping[str, Any], data: Path) -> dict[str, Any]:
             )
         return rest
     if not price:
-        columns = _columns(data)
+        columns = read_table(data, encoding=flags.get("encoding", "utf-8")).columns
         if VOLATILITY in columns:
             return rest
         roles = ("known", "past", "static")
@@ -54,33 +54,8 @@ def volatility_of(flags: Mapping[str, Any], data: Path) -> dict[str, Any]:
     return {**rest, "target": price, "returns": True}
 
 
-def _columns(data: Path) -> list[str]:
-    """The names of a file's columns, or none where it cannot be read."""
-    try:
-        if data.suffix.lower() == ".parquet":
-            return list(pl.read_parquet_schema(data))
-        separator = "\t" if data.suffix.lower() == ".tsv" else ","
-        return pl.read_csv(
-            data, separator=separator, n_rows=0, infer_schema=False
-        ).columns
-    except (OSError, pl.exceptions.PolarsError):
-        return []
-
-
-def training(model: Forecaster, files: Sequence[Path]) -> dict[str, Any]:
-    """What a model learns from; what was filled in is said."""
-    (table,) = read(model, files)
-    if table.added or table.filled:
-        warnings.warn(
-            f"{files[0]}: filled in {table.added:,} missing rows and "
-            f"{table.filled:,} missing numbers (fill={model.settings.data.fill}).",
-            stacklevel=2,
-        )
-    return {"X": table}
-
-
 def read(model: Forecaster, files: Sequence[Path]) -> tuple[SeriesTable]:
-    """The table of a file, by the columns of a model.
+    """The table of a file, by the columns of a model; what was done to it is said.
 
     Raises:
         ArgumentError: If there are several files.
@@ -89,7 +64,9 @@ def read(model: Forecaster, files: Sequence[Path]) -> tuple[SeriesTable]:
         raise ArgumentError(
             f"forecast: there must be one table, got {len(files)} files. Join them."
         )
-    return (model.read(files[0]),)
+    table = model.read(files[0])
+    tell(f"'{files[0]}': {note}." for note in table.notes)
+    return (table,)
 
 
 def draw(model: Forecaster, files: Sequence[Path]) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from recurro.cli.show import tell
 from recurro.data import read_frames
 from recurro.data.films import read_films
 from recurro.errors import ArgumentError
@@ -67,7 +67,6 @@ def _read(
         return films, labels, [str(number) for number in range(len(films))]
     data = model.settings.data
     found = read_frames(file, data.roles, encoding=data.encoding, labelled=labelled)
-    for note in found.notes:
-        warnings.warn(note, stacklevel=2)
+    tell(found.notes)
     names = [key or str(number) for number, key in enumerate(found.keys)]
     return found.items, found.labels, names

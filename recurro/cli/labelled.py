@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from math import isfinite
@@ -11,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from recurro.cli.show import tell
 from recurro.data import Labelled, read_items, read_labelled, read_step_numbers
 from recurro.errors import DataError
 from recurro.tasks import SequenceClassifier, SequenceRegressor
@@ -24,8 +24,6 @@ Model = SequenceClassifier | SequenceRegressor
 def training_of(model: Model, file: Path) -> dict[str, Any]:
     """The arguments of ``fit``: what a file says, and the part to test on, if any."""
     found, test = _read(model, file), None
-    for note in found.notes:
-        warnings.warn(note, stacklevel=2)
     asked = model.settings.data.test
     if asked == "hash":
         found, test = found.split()
@@ -55,15 +53,19 @@ def items_of(model: Model, file: Path) -> Labelled:
     """Sequences, whatever is said of them."""
     data = model.settings.data
     roles = None if file.suffix == ".ts" else data.roles
-    return read_items(file, roles, encoding=data.encoding)
+    found = read_items(file, roles, encoding=data.encoding)
+    tell(found.notes)
+    return found
 
 
 def _read(model: Model, file: Path) -> Labelled:
     data = model.settings.data
     stepwise = file.is_dir() or (data.roles.stepwise and file.suffix != ".ts")
-    if isinstance(model, SequenceRegressor) and data.window and stepwise:
-        return read_step_numbers(file, data.roles, encoding=data.encoding)
-    return read_labelled(file, data.roles, encoding=data.encoding)
+    each = isinstance(model, SequenceRegressor) and data.window and stepwise
+    read = read_step_numbers if each else read_labelled
+    found = read(file, data.roles, encoding=data.encoding)
+    tell(found.notes)
+    return found
 
 
 def _numbered(model: SequenceRegressor, found: Labelled) -> Labelled:

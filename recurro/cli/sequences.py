@@ -251,7 +251,7 @@ TASKS: dict[str, TaskVerbs] = {
     ),
     "transcribe": TaskVerbs(SpeechRecognizer, speech.to_score, speech.transcripts),
     "forecast": TaskVerbs(
-        *(Forecaster, forecasts.read, forecasts.answers, forecasts.training),
+        *(Forecaster, forecasts.read, forecasts.answers),
         next="predict {run} FILE",
         trained=forecasts.draw,
     ),

@@ -6,7 +6,8 @@ import json
 import math
 import sys
 import time
-from collections.abc import Iterator, Mapping
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -32,6 +33,7 @@ __all__ = [
     "print_rows",
     "say",
     "say_dim",
+    "tell",
     "watch",
 ]
 
@@ -114,6 +116,12 @@ def say(line: str = "") -> None:
 def say_dim(line: str) -> None:
     """Print a line of less weight."""
     Console(highlight=False, soft_wrap=True).print(Text(line, style="dim"))
+
+
+def tell(notes: Iterable[str]) -> None:
+    """Say what was done to files."""
+    for note in notes:
+        warnings.warn(note, stacklevel=3)
 
 
 def as_json(value: object) -> str:

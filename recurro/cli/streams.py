@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from recurro.cli.show import tell
 from recurro.errors import ArgumentError, DataError
 from recurro.report import Chart, Level, Line, write_report
 from recurro.tasks import AnomalyDetector
@@ -29,13 +29,7 @@ def to_learn(model: AnomalyDetector, files: Sequence[Path]) -> dict[str, Any]:
         raise ArgumentError(
             f"detect: there must be one table, got {len(files)} files. Join them."
         )
-    stream = as_stream(files[0], model.settings.data)
-    if stream.filled:
-        warnings.warn(
-            f"{files[0]}: filled in {stream.filled:,} missing rows and numbers "
-            f"(fill={model.settings.data.fill}).",
-            stacklevel=2,
-        )
+    _read(model, files[0])
     return {"X": files[0]}
 
 
@@ -48,7 +42,7 @@ def to_judge(
             "evaluate: a detector is scored on a table and, if no column tells the "
             f"anomalies, a file of those, got {len(files)} files. Name these two."
         )
-    stream = as_stream(files[0], model.settings.data)
+    stream = _read(model, files[0])
     if len(files) == 2:
         return files[0], _spans(files[1], files[0], stream)
     return files[0], None
@@ -71,7 +65,15 @@ def steps_of(
     model: AnomalyDetector, file: Path, interval: float | None
 ) -> list[dict[str, Any]]:
     """Stamp, numbers, score and alert of each step; left in the run, too."""
+    _read(model, file)
     return leave(model, file).to_dicts()
+
+
+def _read(model: AnomalyDetector, file: Path) -> Stream:
+    """The stream of a file; what was done to it is said."""
+    stream = as_stream(file, model.settings.data)
+    tell(f"'{file}': {note}." for note in stream.notes)
+    return stream
 
 
 def leave_first(model: AnomalyDetector, files: Sequence[Path]) -> None:

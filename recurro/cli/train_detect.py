@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from recurro.cli.train_lm import Encoding
 from recurro.cli.training import trains
 
 STREAM, ALERTS = "Stream", "Alerts"
@@ -15,7 +16,7 @@ Data = Annotated[
     Path,
     typer.Argument(
         metavar="FILE",
-        help="A CSV, TSV or Parquet file, a row for each step.",
+        help="A CSV, TSV, JSONL or Parquet file, a row for each step.",
         show_default=False,
     ),
 ]
@@ -121,6 +122,7 @@ def train_detect(
     target: Target = None,
     label: Label = None,
     stamps: Stamps = None,
+    encoding: Encoding = None,
     fill: Fill = None,
     probation: Probation = None,
     window: Window = None,

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from recurro.cli.options import NETWORK
+from recurro.cli.train_lm import Encoding
 from recurro.cli.training import Flags, trains
 
 SERIES = "Series"
@@ -23,7 +24,7 @@ Data = Annotated[
     Path,
     typer.Argument(
         metavar="FILE",
-        help="A CSV, TSV or Parquet file, a row for each time of each series.",
+        help="A CSV, TSV, JSONL or Parquet file, a row for each time of each series.",
         show_default=False,
     ),
 ]
@@ -139,6 +140,7 @@ def train_forecast(
     calendar: Cycles = None,
     fill: Fill = None,
     stamps: Stamps = None,
+    encoding: Encoding = None,
     until: Until = None,
     horizon: Horizon = None,
     history: History = None,

@@ -10,6 +10,7 @@ import typer
 from recurro.cli.options import NETWORK
 from recurro.cli.train_lm import (
     EmbeddingSize,
+    Encoding,
 )
 from recurro.cli.train_sequence import (
     Features,
@@ -58,6 +59,7 @@ def train_label(
     features: Features = None,
     label: LabelColumn = None,
     test: Test = None,
+    encoding: Encoding = None,
     bidirectional: Bidirectional = None,
     embedding_size: EmbeddingSize = None,
     head: FrameHead = None,

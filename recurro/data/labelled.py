@@ -14,7 +14,7 @@ from recurro.data.recordings import equal_recordings
 from recurro.data.split import is_test
 from recurro.data.steps import Roles, Steps, read_steps
 from recurro.data.tables import TABLES, Table, read_table
-from recurro.data.text import raw_lines, read_text
+from recurro.data.text import raw_lines, read_text, split_lines
 from recurro.data.ts import read_ts
 from recurro.errors import DataError
 
@@ -363,25 +363,29 @@ class _Reader:
             self.notes["neither text nor table, left out"] = files.others
         for file in files.lines:
             for number, line in self._numbered(file):
-                place = f"line {number} of '{file}'"
-                yield _Row(line, file.stem, line, place)
+                text, place = line.strip(), f"line {number} of '{file}'"
+                yield _Row(text, file.stem, text, place)
         for file in files.texts:
-            lines = [line for _, line in self._numbered(file)]
-            if not lines:
+            text = " ".join(split_lines(read_text(file, encoding=self.encoding)))
+            if not text:
                 raise DataError(
                     f"read: '{file}' must hold a text, got white space alone. Fill it "
                     "in, or leave the file out."
                 )
-            yield _Row(text := " ".join(lines), file.parent.name, text, f"'{file}'")
+            yield _Row(text, file.parent.name, text, f"'{file}'")
         for file in files.tables:
             yield from self._series(file)
 
     def _numbered(self, file: Path) -> Iterator[tuple[int, str]]:
-        """Number and text of each line of a file that is not blank."""
-        blocks = read_text(file, encoding=self.encoding)
+        """Number and line of a file, blank ones left out and counted."""
+        blocks, blank = read_text(file, encoding=self.encoding), 0
         for number, line in enumerate(raw_lines(blocks), 1):
-            if text := line.strip():
-                yield number, text
+            if line.strip():
+                yield number, line
+            else:
+                blank += 1
+        if blank:
+            self.notes.setdefault(f"blank lines left out: {blank}", []).append(file)
 
     def _ts(self) -> Iterator[_Row]:
         if self.roles != Roles():
@@ -457,9 +461,10 @@ class _Reader:
         lines = chain([head], numbered)
         if not self.labelled and not (tsv and len(cells) > 1):
             for number, line in lines:
-                yield _Row(line, None, line, f"line {number} of '{self.path}'")
+                text, place = line.strip(), f"line {number} of '{self.path}'"
+                yield _Row(text, None, text, place)
             return
-        yield from self._pairs(lines, "\t" if len(cells) > 1 else None)
+        yield from self._pairs(lines, "\t" if tsv or len(cells) > 1 else None)
 
     def _pairs(
         self, lines: Iterable[tuple[int, str]], mark: str | None
@@ -469,7 +474,7 @@ class _Reader:
         for number, line in lines:
             place = f"line {number} of '{self.path}'"
             parts = [part.strip() for part in line.split(mark, 1)]
-            if len(parts) != 2:
+            if len(parts) != 2 or not all(parts):
                 raise DataError(
                     f"read: {place} must be a label, {'a tab' if mark else 'a space'} "
                     f"and a text, got {line[:60]!r}. Mend the line."

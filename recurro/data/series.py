@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -11,9 +10,9 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
-import polars as pl
 
-from recurro.errors import ArgumentError, DataError
+from recurro.data.tables import Table, check_roles, read_table
+from recurro.errors import ArgumentError
 
 __all__ = [
     "Fill",
@@ -32,10 +31,10 @@ Fill: TypeAlias = Literal["none", "previous", "linear"]
 Stamps: TypeAlias = Literal["even", "rising", "any"]
 """Whether times must rise by equal steps, must only rise, or may come as they are."""
 
-_MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None")
 _AS_THEY_COME = "A detector may take rows as they come (stamps='any', --stamps any)."
 _FORMATS = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d")
 _MONTH = "%Y-%m"
+_NUMBERS = ("target", "known", "past", "static")
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +72,7 @@ class SeriesTable:
         targets, known, past, static: The names of the columns.
         added: Rows that were missing and were filled in.
         filled: Numbers that were missing in rows that were there, and were filled in.
+        notes: What was done to the file and a person should know.
     """
 
     series: tuple[Series, ...]
@@ -82,6 +82,7 @@ class SeriesTable:
     static: tuple[str, ...] = ()
     added: int = 0
     filled: int = 0
+    notes: tuple[str, ...] = ()
 
 
 def cut_table(
@@ -115,7 +116,7 @@ def cut_table(
 
 
 def read_series(
-    path: Path | str,
+    source: Path | str | Table,
     *,
     target: Sequence[str],
     time: str,
@@ -125,8 +126,9 @@ def read_series(
     static: Sequence[str] = (),
     fill: Fill = "none",
     stamps: Stamps = "even",
+    encoding: str = "utf-8",
 ) -> SeriesTable:
-    r"""Read one or many series from a CSV, TSV or Parquet file.
+    r"""Read one or many series from a table.
 
     Nothing is guessed, and nothing filled in unless ``fill`` says how: times must rise
     by equal steps within a series (a calendar month counts as a step, also a quarter or
@@ -135,7 +137,7 @@ def read_series(
     known ahead go on.
 
     Args:
-        path: The file; by its end ``.csv``, ``.tsv`` or ``.parquet``.
+        source: A CSV, TSV, JSONL or Parquet file, or what `read_table` found in one.
         target: The columns to forecast, at least one.
         time: The column of the stamps: dates (2016-07-01, with or without 12:30 or
             12:30:00 behind), months (2016-07), or whole numbers.
@@ -150,12 +152,12 @@ def read_series(
         stamps: ``even`` for equal steps; ``rising`` lets steps differ, so that no row
             is missing; ``any`` takes rows as they came, also with stamps that are
             doubled or out of order.
+        encoding: The encoding of a text file.
 
     Raises:
-        DataError: If the file or a column is missing, a row of text is longer or
-            shorter than the first one, or a stamp or a number is missing, doubled, out
-            of order or no such thing; the message names row and column (the first row
-            behind the header is row 1), or the line of the file.
+        DataError: If the file cannot be read (see `read_table`), a column is missing,
+            or a stamp or a number is missing, doubled, out of order or no such thing;
+            line (of Parquet: row) and column are named.
         ArgumentError: If a column has two roles, or there is no target.
 
     Example:
@@ -170,107 +172,61 @@ def read_series(
     """
     roles = {"time": (time,), "id": (id,) if id else (), "target": tuple(target)}
     roles |= {"known": tuple(known), "past": tuple(past), "static": tuple(static)}
-    names = [name for columns in roles.values() for name in columns]
-    if not target or len(set(names)) < len(names):
+    check_roles(roles)
+    if not target:
         raise ArgumentError(
-            "read_series: there must be a target, and each column may have one role, "
-            f"got {roles}. Name each column once."
+            "read_series: there must be a target, got none. Name a column."
         )
-    frame = _read(path, names)
-    table = _Table(path, frame, time, fill, stamps)
-    groups = table.groups(id)
-    found = [table.one(name, rows, roles) for name, rows in groups.items()]
-    series, added, filled = zip(*found, strict=True)
-    columns = tuple(target), tuple(known), tuple(past), tuple(static)
-    return SeriesTable(series, *columns, sum(added), sum(filled))
-
-
-def _read(path: Path | str, names: list[str]) -> pl.DataFrame:
-    """The named columns of a file; of text files, as text."""
-    kind = Path(path).suffix.lower()
-    if kind not in (".csv", ".tsv", ".parquet"):
-        raise DataError(
-            f"read_series: '{path}' must end in .csv, .tsv or .parquet, got {kind!r}. "
-            "Save the table as one of them."
+    found = (
+        source if isinstance(source, Table) else read_table(source, encoding=encoding)
+    )
+    table = _Table(found, time, fill, stamps)
+    groups = found.groups(id)
+    numbers = {role: table.numbers(role, roles[role]) for role in _NUMBERS}
+    read = [
+        table.one(name, np.array(rows), roles, numbers) for name, rows in groups.items()
+    ]
+    series, added, filled = zip(*read, strict=True)
+    notes = found.notes
+    if sum(added) + sum(filled):
+        notes += (
+            f"filled in {sum(added):,} missing rows and {sum(filled):,} missing "
+            f"numbers ({fill})",
         )
-    try:
-        if kind == ".parquet":
-            frame = pl.read_parquet(path)
-        else:
-            separator = "\t" if kind == ".tsv" else ","
-            _same_cells(path, separator)
-            frame = pl.read_csv(path, separator=separator, infer_schema=False)
-    except (OSError, csv.Error, pl.exceptions.PolarsError) as error:
-        raise DataError(
-            f"read_series: '{path}' must be a readable table: "
-            f"{str(error).splitlines()[0]}. Check the path."
-        ) from error
-    lacking = [name for name in names if name not in frame.columns]
-    if lacking:
-        raise DataError(
-            f"read_series: '{path}' must have a column {lacking[0]!r}, it has "
-            f"{', '.join(frame.columns)[:200]}. Name one of them."
-        )
-    if not len(frame):
-        raise DataError(
-            f"read_series: '{path}' must have rows, got none. Check the file."
-        )
-    return frame.select(names)
-
-
-def _same_cells(path: Path | str, separator: str) -> None:
-    """Refuse a row with more or fewer cells than names, which could be shifted."""
-    with Path(path).open(encoding="utf-8", errors="replace", newline="") as file:
-        rows = csv.reader(file, delimiter=separator)
-        names = next(rows, [])
-        for row in rows:
-            if row and len(row) != len(names):
-                raise DataError(
-                    f"read_series: line {rows.line_num} of '{path}' must have "
-                    f"{len(names)} cells as the first row has, got {len(row)}. Mend "
-                    "the line."
-                )
+    return SeriesTable(
+        *(series, roles["target"], roles["known"], roles["past"], roles["static"]),
+        *(sum(added), sum(filled), notes),
+    )
 
 
 @dataclass(frozen=True)
 class _Table:
-    """The columns of a file, and how to complain about a place in them."""
+    """The cells of a file, and how the series in them are read."""
 
-    path: Path | str
-    frame: pl.DataFrame
+    table: Table
     time: str
     fill: Fill
     stamps: Stamps
 
-    def fault(self, row: int, column: str, what: str, remedy: str) -> DataError:
-        """The error for what is wrong in a row (from 0) of a column."""
-        return DataError(
-            f"read_series: row {row + 1}, column {column!r} of '{self.path}' {what}. "
-            f"{remedy}"
-        )
-
-    def groups(self, column: str | None) -> dict[str, np.ndarray]:
-        """The rows of each series, in the order of their first ones."""
-        if column is None:
-            return {"": np.arange(len(self.frame))}
-        rows: dict[str, list[int]] = {}
-        for row, value in enumerate(self.frame[column].to_list()):
-            if value is None or value == "":
-                raise self.fault(
-                    row, column, "must name a series, got nothing", "Fill it in."
-                )
-            rows.setdefault(str(value), []).append(row)
-        return {name: np.array(places) for name, places in rows.items()}
+    def numbers(self, role: str, columns: tuple[str, ...]) -> np.ndarray:
+        """Numbers ``(rows, columns)``, float32; NaN where there is none."""
+        option = "--target" if role == "target" else ""
+        found = [self.table.numbers(column, option) for column in columns]
+        return np.array(found, np.float32).reshape(len(columns), len(self.table)).T
 
     def one(
-        self, name: str, rows: np.ndarray, roles: dict[str, tuple[str, ...]]
+        self,
+        name: str,
+        rows: np.ndarray,
+        roles: Mapping[str, tuple[str, ...]],
+        numbers: Mapping[str, np.ndarray],
     ) -> tuple[Series, int, int]:
         """The series of these rows; the rows and the numbers that were filled in."""
         times, places = self._times(rows)
         near = rows[np.searchsorted(places, np.arange(len(times)), side="right") - 1]
         tables = {
-            role: self._laid(self._numbers(rows, roles[role]), places, len(times))
-            for role in ("target", "known", "past", "static")
+            role: _laid(values[rows], places, len(times))
+            for role, values in numbers.items()
         }
         count = len(times)
         if roles["known"]:  # the end may be known ahead alone
@@ -278,7 +234,7 @@ class _Table:
             gone = empty.all(1)
             count = 0 if gone.all() else int(np.flatnonzero(~gone)[-1]) + 1
         if not count:
-            raise self.fault(
+            raise self.table.fault(
                 int(rows[0]), roles["target"][0], "must have a target", "Fill it in."
             )
         known = len(times) if roles["known"] else count
@@ -299,12 +255,6 @@ class _Table:
         )
         return series, len(times) - len(rows), gaps
 
-    def _laid(self, table: np.ndarray, places: np.ndarray, steps: int) -> np.ndarray:
-        """Rows in their places among all steps, NaN between."""
-        laid = np.full((steps, table.shape[1]), np.nan, np.float32)
-        laid[places] = table
-        return laid
-
     def _unchanging(
         self, name: str, rows: np.ndarray, static: np.ndarray, columns: tuple[str, ...]
     ) -> None:
@@ -312,34 +262,13 @@ class _Table:
         changed = np.argwhere(static != static[:1]).tolist()
         if changed:
             place, column = changed[0]
-            raise self.fault(
+            raise self.table.fault(
                 int(rows[place]),
                 columns[column],
                 f"must be the same in all rows of series {name!r}, got "
                 f"{static[place, column]:g} after {static[0, column]:g}",
                 "Make it a known covariate, or mend it.",
             )
-
-    def _numbers(self, rows: np.ndarray, columns: tuple[str, ...]) -> np.ndarray:
-        """Numbers ``(rows, columns)``, float32; NaN where there is none."""
-        table = np.empty((len(rows), len(columns)), np.float32)
-        for number, column in enumerate(columns):
-            values = self.frame[column].gather(rows.tolist())
-            if values.dtype == pl.String:
-                values = values.str.strip_chars()
-                values = values.set(values.is_in(_MISSING), None)
-            found = values.cast(pl.Float64, strict=False)
-            wrong = (found.is_null() & values.is_not_null()) | found.is_infinite()
-            if wrong.fill_null(False).any():
-                place = int(wrong.fill_null(False).arg_max() or 0)
-                raise self.fault(
-                    int(rows[place]),
-                    column,
-                    f"must be a finite number, got {values[place]!r}",
-                    "Mend it.",
-                )
-            table[:, number] = found.fill_null(np.nan).to_numpy()
-        return table
 
     def _complete(
         self, rows: np.ndarray, table: np.ndarray, columns: tuple[str, ...]
@@ -348,7 +277,7 @@ class _Table:
         missing = np.argwhere(np.isnan(table))
         if len(missing):
             place, column = missing[0]
-            raise self.fault(
+            raise self.table.fault(
                 int(rows[place]),
                 columns[column],
                 f"must be a number, got none ({len(missing)} are missing in this "
@@ -359,13 +288,14 @@ class _Table:
 
     def _times(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The stamps of a series, and the place of each row in them."""
-        values = self.frame[self.time].gather(rows.tolist()).to_list()
+        cells = self.table.cells(self.time)
+        values = [cells[row] for row in rows]
         stamps = [self._stamp(int(row), v) for row, v in zip(rows, values, strict=True)]
         if len({type(stamp) for stamp in stamps}) > 1:
             first = next(
                 i for i, s in enumerate(stamps) if type(s) is not type(stamps[0])
             )
-            raise self.fault(
+            raise self.table.fault(
                 int(rows[first]),
                 self.time,
                 f"must be a stamp like the first one, {values[0]!r}, got "
@@ -395,7 +325,7 @@ class _Table:
                 return datetime.strptime(text, form)
             except ValueError:
                 continue
-        raise self.fault(
+        raise self.table.fault(
             row,
             self.time,
             f"must be a date such as 2016-07-01 12:30:00 or a whole number, got "
@@ -408,7 +338,7 @@ class _Table:
         for place, (before, stamp) in enumerate(pairwise(stamps), 1):
             if stamp == before:
                 what = f"must be a new time, got {values[place]!r} again"
-                raise self.fault(
+                raise self.table.fault(
                     int(rows[place]),
                     self.time,
                     what,
@@ -417,7 +347,7 @@ class _Table:
                 )
             if stamp < before:
                 what = f"must come after {values[place - 1]!r}, got {values[place]!r}"
-                raise self.fault(
+                raise self.table.fault(
                     int(rows[place]),
                     self.time,
                     what,
@@ -437,7 +367,7 @@ class _Table:
             place = int(np.argmax(wrong)) + 1
             told = _told(times, usual)
             must = told if self.fill == "none" else f"{told}, or a multiple of that,"
-            raise self.fault(
+            raise self.table.fault(
                 int(rows[place]),
                 self.time,
                 f"must come {must} after {values[place - 1]!r} as most rows do, got "
@@ -467,8 +397,8 @@ def _told(times: np.ndarray, usual: int) -> str:
     if times.dtype.kind != "M":
         return str(usual)
     if ticks_of(times)[0] != times.astype(np.int64)[0]:
-        return f"{usual} months"
-    return str(timedelta(microseconds=usual))
+        return f"{usual} month{'s' * (usual > 1)}"
+    return str(timedelta(microseconds=usual)).removesuffix(", 0:00:00")
 
 
 def times_of(times: np.ndarray, ticks: np.ndarray) -> np.ndarray:
@@ -482,6 +412,13 @@ def times_of(times: np.ndarray, ticks: np.ndarray) -> np.ndarray:
         moment = times[0] - times[0].astype("datetime64[M]")
         return ticks.astype("datetime64[M]") + moment
     return ticks.astype(times.dtype)
+
+
+def _laid(table: np.ndarray, places: np.ndarray, steps: int) -> np.ndarray:
+    """Rows in their places among all steps, NaN between."""
+    laid = np.full((steps, table.shape[1]), np.nan, np.float32)
+    laid[places] = table
+    return laid
 
 
 def _grid(times: np.ndarray, places: np.ndarray) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
@@ -11,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from recurro.data.tables import Table, read_table
-from recurro.errors import ArgumentError, DataError
+from recurro.data.tables import Table, check_roles, read_table
+from recurro.errors import DataError
 
 __all__ = ["Roles", "Steps", "read_steps"]
 
@@ -103,7 +102,7 @@ def read_steps(
     if not labelled and label not in table.columns:
         label = None
     said = table.cells(label, "--label") if label else None
-    groups = _groups(table, roles.id)
+    groups = table.groups(roles.id)
     times = None if roles.time is None else _times(table, roles.time)
     values, features = _measured(table, roles, label)
     found = []
@@ -119,31 +118,18 @@ def _measured(
     table: Table, roles: Roles, label: str | None
 ) -> tuple[np.ndarray, tuple[str, ...]]:
     """The numbers ``(rows, features)`` and the names of their columns."""
-    taken = [name for name in (label, roles.id, roles.time) if name]
-    features = roles.features or tuple(i for i in table.columns if i not in taken)
-    names = [*taken, *features]
-    if len(set(names)) < len(names):
-        raise ArgumentError(
-            f"read: each column may have one role, got {', '.join(names)}. Name each "
-            "column once."
-        )
+    single = {"label": label, "id": roles.id, "time": roles.time}
+    taken = {role: (name,) for role, name in single.items() if name}
+    names = [name for (name,) in taken.values()]
+    features = roles.features or tuple(i for i in table.columns if i not in names)
+    check_roles({**taken, "features": features})
     if not features:
         raise DataError(
             f"read: '{table.path}' must have columns that were measured beside "
-            f"{', '.join(taken)}, got none. Check the roles of the columns."
+            f"{', '.join(names)}, got none. Check the roles of the columns."
         )
     numbers = [table.numbers(name, "--features") for name in features]
     return np.stack(numbers, axis=1).astype(np.float32), features
-
-
-def _groups(table: Table, column: str | None) -> Mapping[str, list[int]]:
-    """The rows of each series, in the order of their first ones."""
-    if column is None:
-        return {"": list(range(len(table)))}
-    groups: dict[str, list[int]] = {}
-    for row, name in enumerate(table.words(column, "name a series", "--id")):
-        groups.setdefault(str(name), []).append(row)
-    return groups
 
 
 def _times(table: Table, column: str) -> list[Any]:

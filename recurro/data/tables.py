@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,11 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from recurro.data.files import find_files
 from recurro.data.text import raw_lines, read_text
-from recurro.errors import DataError
+from recurro.errors import ArgumentError, DataError
 
-__all__ = ["TABLES", "Table", "read_table"]
+__all__ = ["TABLES", "Table", "check_roles", "read_table"]
 
 TABLES = (".csv", ".tsv", ".jsonl", ".parquet")
 """How the names of files end that are tables."""
@@ -113,11 +115,52 @@ class Table:
                 raise self.fault(
                     *(row, column),
                     f"must be a finite number, got {self.columns[column][row]!r}",
-                    "Mend it, or name the columns that are numbers with --features."
-                    if option == "--features"
+                    f"Mend it, or name columns of numbers with {option}."
+                    if option
                     else "Mend it.",
                 )
         return np.array(cells, np.float64)
+
+    def groups(self, column: str | None) -> dict[str, list[int]]:
+        """The rows of each series, in the order of their first ones.
+
+        Args:
+            column: That of the names of the series, or ``None`` for a single one.
+
+        Raises:
+            DataError: If a row names no series.
+        """
+        if column is None:
+            return {"": list(range(len(self)))}
+        rows: dict[str, list[int]] = {}
+        for row, name in enumerate(self.words(column, "name a series", "--id")):
+            rows.setdefault(str(name), []).append(row)
+        return rows
+
+
+def check_roles(roles: Mapping[str, Sequence[str]]) -> None:
+    """Refuse a column with two roles.
+
+    Args:
+        roles: The columns of each role.
+
+    Raises:
+        ArgumentError: If there is one.
+
+    Example:
+        >>> check_roles({"time": ["day"], "target": ["sold", "day"]})
+        Traceback (most recent call last):
+        recurro.errors.ArgumentError: read: column 'day' must have one role, got time \
+and target. Name each column once.
+    """
+    pairs = [(name, role) for role, names in roles.items() for name in names]
+    for name, count in Counter(name for name, _ in pairs).items():
+        if count > 1:
+            found = " and ".join(role for other, role in pairs if other == name)
+            raise ArgumentError(
+                f"read: column {name!r} must have one role, got {found}. Name each "
+                "column once."
+            )
 
 
 def _number(cell: Any) -> float | None:  # noqa: ANN401 (a cell)
@@ -136,8 +179,9 @@ def read_table(
     r"""Read a table whose first row names its columns.
 
     In a CSV file a cell may stand in double quotes; in a TSV file quotes are text. A
-    column without a name, as some programs write for row numbers, is left out, and the
-    mark of a comment before the first name (``# Columns: time``) too; notes say so.
+    column without a name, as some programs write for row numbers, is left out, and so
+    are blank lines and the mark of a comment before the first name (``# Columns:
+    time``); notes say so.
 
     Args:
         path: The file; by its end ``.csv``, ``.jsonl`` (an object a line) or
@@ -148,8 +192,9 @@ def read_table(
         encoding: The encoding of a text file.
 
     Raises:
-        DataError: If the file cannot be read, has no rows, a name twice, or a row with
-            more or fewer cells than names; the line is named.
+        DataError: If it is no file that can be read, or one that is no text; if it has
+            no rows, a name twice, or a row with more or fewer cells than names; the
+            line is named.
 
     Example:
         >>> import tempfile
@@ -161,36 +206,44 @@ def read_table(
     """
     path = Path(path)
     kind = path.suffix.lower()
+    if path.is_dir() or find_files(path) != [path]:
+        raise DataError(
+            f"read: '{path}' must be a table, got a folder or several files. Name one "
+            "file."
+        )
     if kind == ".parquet":
         return _read_parquet(path)
     lines = raw_lines(read_text(path, encoding=encoding))
     if kind == ".jsonl":
         return _read_json(path, lines)
-    rows = _csv(lines) if kind == ".csv" else tsv_rows(lines)
-    return _read_cells(path, rows, steps)
+    tabs = ((number, line.split("\t")) for number, line in enumerate(lines, 1))
+    return _read_cells(path, _csv(path, lines) if kind == ".csv" else tabs, steps)
 
 
-def tsv_rows(lines: Iterable[str]) -> Iterator[tuple[int, list[str]]]:
-    """The number and the cells of each line that is not blank."""
-    for number, line in enumerate(lines, 1):
-        if line.strip():
-            yield number, line.split("\t")
-
-
-def _csv(lines: Iterable[str]) -> Iterator[tuple[int, list[str]]]:
-    """The number of the last line and the cells of each row that is not blank."""
+def _csv(path: Path, lines: Iterable[str]) -> Iterator[tuple[int, list[str]]]:
+    """The number of the last line and the cells of each row."""
     reader = csv.reader(line + "\n" for line in lines)
-    for cells in reader:
-        if any(cell.strip() for cell in cells):
+    try:
+        for cells in reader:
             yield reader.line_num, cells
+    except csv.Error as error:
+        raise DataError(
+            f"read: line {reader.line_num} of '{path}' must be cells with commas "
+            f"between: {error}. Look for a double quote that is not closed."
+        ) from error
 
 
 def _read_cells(
     path: Path, rows: Iterator[tuple[int, list[str]]], steps: bool
 ) -> Table:
     """A table of rows of cells, the first of which are names."""
-    _, header = next(rows, (0, []))
-    names = [name.strip() for name in header]
+    every = list(rows)
+    filled = [(number, row) for number, row in every if any(map(str.strip, row))]
+    names = [name.strip() for name in filled[0][1]] if filled else []
+    if "\0" in "".join(names):
+        raise DataError(
+            f"read: '{path}' must be a table of text, got other bytes. Save it as CSV."
+        )
     notes = _unmark(names)
     twice = sorted({name for name in names if name and names.count(name) > 1})
     if twice:
@@ -201,7 +254,7 @@ def _read_cells(
     places: list[int] = []
     table: list[list[str]] = []
     spread = 0
-    for number, cells in rows:
+    for number, cells in filled[1:]:
         if len(cells) != len(names):
             raise DataError(
                 f"read: line {number} of '{path}' must have {len(names)} cells as the "
@@ -219,7 +272,7 @@ def _read_cells(
             f"{spread} rows held several numbers in one cell, which were put into the "
             "empty cells behind it"
         )
-    return _checked(path, columns, places, notes, [i for i in names if not i])
+    return _checked(path, columns, places, notes, len(every) - len(filled))
 
 
 def _unmark(names: list[str]) -> list[str]:
@@ -251,17 +304,18 @@ def _checked(
     path: Path,
     columns: dict[str, list[Any]],
     places: list[int],
-    notes: list[str],
-    nameless: list[str],
+    notes: Sequence[str] = (),
+    blank: int = 0,
 ) -> Table:
     if not places:
         raise DataError(
             f"read: '{path}' must hold rows below the names of its columns, got none. "
             "Name another file."
         )
-    if nameless:
-        columns.pop("", None)
+    if columns.pop("", None) is not None:
         notes = ["a column without a name was left out", *notes]
+    if blank:
+        notes = [*notes, f"blank lines left out: {blank}"]
     return Table(path, columns, places, notes=tuple(notes))
 
 
@@ -269,8 +323,10 @@ def _read_json(path: Path, lines: Iterable[str]) -> Table:
     """A table of objects, whose missing keys are empty cells."""
     places: list[int] = []
     objects: list[dict[str, Any]] = []
+    blank = 0
     for number, line in enumerate(lines, 1):
         if not line.strip():
+            blank += 1
             continue
         try:
             tree = json.loads(line)
@@ -285,7 +341,7 @@ def _read_json(path: Path, lines: Iterable[str]) -> Table:
         objects.append(tree)
     names = dict.fromkeys(name for tree in objects for name in tree)
     columns = {name: [tree.get(name) for tree in objects] for name in names}
-    return _checked(path, columns, places, [], [])
+    return _checked(path, columns, places, blank=blank)
 
 
 def _read_parquet(path: Path) -> Table:
@@ -297,5 +353,5 @@ def _read_parquet(path: Path) -> Table:
             f"{(str(error).splitlines() or ['it is damaged'])[0][:200]}. Name another."
         ) from error
     columns = {name: frame[name].to_list() for name in frame.columns}
-    table = _checked(path, columns, list(range(1, len(frame) + 1)), [], [])
+    table = _checked(path, columns, list(range(1, len(frame) + 1)))
     return Table(path, table.columns, table.places, unit="row")

@@ -29,6 +29,7 @@ class DetectData(ItemData):
         stamps: Whether stamps must be ``even``, may be uneven but ``rising``, or are
             taken as they come (``any``).
         fill: What becomes of missing rows and numbers, see ``read_series``.
+        encoding: The encoding of text files.
         calendar: The cycles that the network reads of stamps that are dates, if the
             part learnt from goes through them twice.
         probation: Share of a series, from its beginning, that is learnt from.
@@ -45,6 +46,7 @@ class DetectData(ItemData):
     label: str | None = None
     stamps: Stamps = "even"
     fill: Fill = "none"
+    encoding: str = "utf-8"
     calendar: tuple[Calendar, ...] = ("hour", "weekday", "week")
     probation: float = Field(default=0.15, gt=0, le=1)
     held_out: float = Field(default=0.3, gt=0, lt=1)

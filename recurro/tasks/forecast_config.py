@@ -40,6 +40,7 @@ class ForecastData(ItemData):
         fill: What becomes of missing rows and numbers: ``none`` for an error,
             ``previous``, ``linear``.
         stamps: ``even`` for equal steps, ``rising`` for steps that may differ.
+        encoding: The encoding of text files.
         until: The last stamp that training reads, or ``None`` for all.
         returns: Whether targets are prices, of whose log returns in percent the
             volatility is forecast.
@@ -63,6 +64,7 @@ class ForecastData(ItemData):
     calendar: tuple[Calendar, ...] = ()
     fill: Fill = "none"
     stamps: Literal["even", "rising"] = "even"
+    encoding: str = "utf-8"
     until: str | int | None = None
     returns: bool = False
     horizon: int = Field(default=24, ge=1)

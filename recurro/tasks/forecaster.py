@@ -88,9 +88,9 @@ class Forecaster(NetworkEstimator):
     The arguments are those of ``recurro.tasks.forecast_config``: ``ForecastData``,
     ``ForecastModel`` and ``ForecastTraining`` say what each means.
 
-    Data are a ``SeriesTable``, or a CSV, TSV or Parquet file whose columns ``time``,
-    ``target`` and so on name; or arrays without stamps: ``(time,)`` or ``(time,
-    targets)``, and a list or a dictionary of these for several series.
+    Data are a ``SeriesTable``, or a CSV, TSV, JSONL or Parquet file whose columns
+    ``time``, ``target`` and so on name; or arrays without stamps: ``(time,)`` or
+    ``(time, targets)``, and a list or a dictionary of these for several series.
 
     Attributes:
         network_: The trained ``ForecastNetwork``.
@@ -330,7 +330,7 @@ class Forecaster(NetworkEstimator):
         """The table of a file, by the columns that the arguments name.
 
         Args:
-            path: A CSV, TSV or Parquet file.
+            path: A CSV, TSV, JSONL or Parquet file.
 
         Raises:
             DataError: If it cannot be read; row and column are named.

@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
-import polars as pl
 
-from recurro.data import Series, calendar, read_series
+from recurro.data import Series, calendar, read_series, read_table
 from recurro.errors import DataError
 from recurro.tasks.detect_config import DetectData
 from recurro.types import Bool, Float
@@ -34,14 +33,14 @@ class Stream:
         times: The stamps ``(time,)``: datetime64, or whole numbers.
         names: What the channels are called.
         labels: Whether there is a known anomaly, at each step, or ``None``.
-        filled: Rows and numbers that were missing and were filled in.
+        notes: What was done to the file and a person should know.
     """
 
     values: Float[np.ndarray, "time channels"]
     times: np.ndarray
     names: tuple[str, ...]
     labels: Bool[np.ndarray, " time"] | None = None
-    filled: int = 0
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         """How many steps there are."""
@@ -138,43 +137,30 @@ def as_stream(X: StreamData, settings: DetectData) -> Stream:
 
 def _read(path: Path, settings: DetectData) -> Stream:
     """The stream of a table."""
-    time, targets = settings.time, list(settings.target)
-    if time is None or not targets:
-        columns = _columns(path)
-        time = time or columns[0]
-        roles = (time, settings.label)
-        targets = targets or [name for name in columns if name not in roles]
+    table = read_table(path, encoding=settings.encoding)
+    if settings.label:
+        table.cells(settings.label, "--label")  # says what is missing
+    columns = list(table.columns)
+    time = settings.time or columns[0]
+    roles = (time, settings.label)
+    targets = settings.target or [name for name in columns if name not in roles]
     if not targets:
         raise DataError(
             f"stream: '{path}' must have a column of numbers beside that of the "
             f"stamps, {time!r}, got no other. Name the columns (--time, --target)."
         )
-    table = read_series(
-        path,
+    found = read_series(
+        table,
         time=time,
         target=targets,
         past=[settings.label] if settings.label else [],
         stamps=settings.stamps,
         fill=settings.fill,
     )
-    series, filled = table.series[0], table.added + table.filled
+    series = found.series[0]
     labels = series.past[:, 0] > 0 if settings.label else None
-    found = Stream(series.target, series.times, table.targets, labels, filled)
-    return _long_enough(found, f"'{path}'")
-
-
-def _columns(path: Path) -> list[str]:
-    """The names of the columns of a table."""
-    try:
-        if path.suffix.lower() == ".parquet":
-            return list(pl.read_parquet_schema(path))
-        separator = "\t" if path.suffix.lower() == ".tsv" else ","
-        return pl.read_csv(path, separator=separator, n_rows=0).columns
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise DataError(
-            f"stream: '{path}' must be a readable table: "
-            f"{str(error).splitlines()[0]}. Check the path."
-        ) from error
+    stream = Stream(series.target, series.times, found.targets, labels, found.notes)
+    return _long_enough(stream, f"'{path}'")
 
 
 def _long_enough(stream: Stream, name: str = "it") -> Stream:

@@ -105,7 +105,7 @@ def _read(path: str | Path, settings: ForecastData) -> SeriesTable:
                 f"{key}=..., or --{key}."
             )
     assert settings.time
-    columns = ("id", "known", "past", "static", "fill", "stamps")
+    columns = ("id", "known", "past", "static", "fill", "stamps", "encoding")
     return read_series(
         path,
         target=settings.target,

@@ -101,14 +101,14 @@ def test_gaps_and_stamps_that_are_not_even(folder, table):
     fmt = {"datetime_format": "%Y-%m-%d %H:%M:%S"}
     pl.concat([rows[:300], rows[301:]]).write_csv("gap.csv", **fmt)
     pl.concat([rows[:300], rows[299:]]).write_csv("double.csv", **fmt)
-    assert "row 301, column 'when'" in complaint("train", "detect", "gap.csv", *SMALL)
+    assert "line 302, column 'when'" in complaint("train", "detect", "gap.csv", *SMALL)
     error = complaint("train", "detect", "double.csv", *SMALL)
-    assert "row 301, column 'when'" in error
+    assert "line 302, column 'when'" in error
     assert "again" in error
     assert "--stamps" in error
     filled = recurro(
         *("train", "detect", "gap.csv", *SMALL, "--fill", "linear", "-o", "gap")
     )
-    assert "filled in 1 missing rows and numbers" in filled.err
+    assert "filled in 1 missing rows and 0 missing numbers" in filled.err
     recurro("train", "detect", "double.csv", *SMALL, "--stamps", "any", "-o", "double")
     assert len(pl.read_csv("double/scores.csv")) == 601

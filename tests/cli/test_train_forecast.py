@@ -48,7 +48,7 @@ def test_gaps_are_filled_only_on_request_and_said(folder):
     rows = SALES.splitlines(keepends=True)
     (folder / "gaps.csv").write_text("".join(rows[:5] + rows[7:]))
     words = ("train", "forecast", "gaps.csv", *SMALL, *COLUMNS, "-o", "run")
-    assert "row 5, column 'day'" in complaint(*words)
+    assert "line 6, column 'day'" in complaint(*words)
     err = recurro(*words, "--fill", "linear").err
     assert "filled in 2 missing rows and 0 missing numbers" in err
 
@@ -71,7 +71,7 @@ def test_volatility(folder):
         ((), "time must name a column"),
         (("--time", "day"), "target must name a column"),
         (("--time", "day", "--target", "gold"), "must have a column 'gold'"),
-        (("--time", "day", "--target", "sold"), "row 122, column 'day'"),
+        (("--time", "day", "--target", "sold"), "line 123, column 'day'"),
         (
             ("--time", "day", "--target", "sold", "--price", "sold"),
             "--price: must come",

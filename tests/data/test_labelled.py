@@ -57,6 +57,23 @@ def test_each_kind_of_file_of_texts(write, name, text) -> None:
     assert found.places[1].endswith(f"{name}'")
 
 
+@pytest.mark.parametrize("line", ["\tSee you", "ham\t", "ham See you"])
+@pytest.mark.parametrize("number", [1, 3])
+def test_a_cell_of_a_table_without_names_is_missing(write, line, number) -> None:
+    lines = ["spam\tYou won", "", "ham\tOk\tthen"]
+    lines[number - 1] = line
+    path = write("a.tsv", "\n".join(lines))
+    with pytest.raises(DataError, match=f"line {number} of .* must be a label, a tab"):
+        read_labelled(path)
+
+
+def test_blank_lines_are_counted(write) -> None:
+    path = write("a.tsv", "ham\tSee you\n\n \t\nspam\tYou won\n\n")
+    found = read_labelled(path)
+    assert found.places[1] == f"line 4 of '{path}'"
+    assert found.notes == (f"'{path}': blank lines left out: 3.",)
+
+
 def test_columns_by_name(write) -> None:
     path = write("a.csv", "who,said\nham,See you\nspam,You won\n")
     roles = Roles(text="said", label="who")
@@ -140,6 +157,7 @@ def test_folders(write, tmp_path) -> None:
     assert pairs(found) == [("Bianchi", "z"), ("Rossi", "x"), ("Rossi", "y")]
     assert found.notes == (
         f"'{tmp_path}/it/notes.md': neither text nor table, left out.",
+        f"'{tmp_path}/it/Rossi.txt': blank lines left out: 1.",
     )
     assert read_items(tmp_path / "it" / "Rossi.txt").items == ["x", "y"]
 
@@ -179,7 +197,7 @@ def test_frames(write) -> None:
         ("a.csv", "text,label\nx,a\ny,\n", "line 3, column 'label' .* got nothing"),
         ("a.csv", "text,label\nx,a\ny\n", "line 3 of .* 2 cells"),
         ("a.tsv", "a\tx\nb\n", "line 2 of .* a tab and a text, got 'b'"),
-        ("a.tsv", "a\tx\nb\t \n", "line 2 of .* a tab and a text, got 'b'"),
+        ("a.tsv", "a\tx\nb\t \n", "line 2 of .* a tab and a text, got 'b.t '"),
         ("a.txt", "a x\nb\n", "line 2 of .* a space and a text, got 'b'"),
         ("a.txt", "we are\nnot by\nany class\n", "begin with a label, got 3 different"),
         ("a.jsonl", '{"text": "x"}\n', "must have a column 'label', it has 'text'"),

@@ -33,6 +33,7 @@ def test_each_kind_of_table_holds_the_same(write, tmp_path) -> None:
         assert table.columns["text"] == wanted["text"]
         assert table.numbers("n").tolist() == [1.0, 2.0]
     assert read_table(files[1]).places == [2, 4]
+    assert read_table(files[1]).notes == ("blank lines left out: 1",)
     assert read_table(files[3]).place(1) == f"row 2 of '{files[3]}'"
 
 
@@ -97,6 +98,9 @@ def test_the_mark_of_a_comment_before_the_first_name(write, header, name) -> Non
         ("a.csv", "x,x\n1,2\n", "a name of its own, got 'x' twice"),
         ("a.csv", "x,y\n", "must hold rows"),
         ("a.csv", "", "is empty"),
+        ("a.csv", "\n,\n", "must hold rows"),
+        ("a.csv", "PK\0\1,x\n1,2\n", "must be a table of text, got other bytes"),
+        ("a.csv", 'x,y\n"' + "a" * 200_000, "line 2 of '.*' must be cells .*limit"),
         ("a.csv", 'x,y\n"a,1\nb,2\n', r"line 3 of '.*' must have 2 cells"),
         ("a.jsonl", '{"x": 1}\n[2]\n', r"line 2 of '.*' must be a JSON object"),
         ("a.jsonl", '{"x": 1\n', r"line 1 of '.*' must be a JSON object"),
@@ -118,5 +122,24 @@ def test_bad_cells(write) -> None:
         table.numbers("x")
     with pytest.raises(DataError, match=r"line 2, column 'y' .* got 'a'"):
         table.numbers("y")
-    with pytest.raises(DataError, match="no file"):
-        read_table("none.csv")
+
+
+def test_what_is_no_single_file(write, tmp_path) -> None:
+    write("a.csv", "x\n1\n")
+    for name in ("none.csv", "none.parquet"):
+        with pytest.raises(DataError, match=f"no file '{name}'"):
+            read_table(name)
+    for path in (tmp_path, tmp_path / "*.csv"):
+        with pytest.raises(DataError, match="a folder or several files"):
+            read_table(path)
+
+
+@pytest.mark.parametrize("end", ["csv", "tsv", "jsonl"])
+def test_blank_lines_are_counted(write, end) -> None:
+    rows = {"csv": ["x,y", "1,2"], "tsv": ["x\ty", "1\t2"], "jsonl": ['{"x": "1"}'] * 2}
+    mark = {"csv": ",", "tsv": "\t", "jsonl": " "}[end]
+    first, last = rows[end]
+    table = read_table(write(f"a.{end}", f"\n{first}\n{mark}\n\n{last}\n"))
+    assert table.columns["x"][-1] == "1"
+    assert table.places[-1] == 5
+    assert table.notes == ("blank lines left out: 3",)

@@ -201,12 +201,12 @@ def test_streams_that_cannot_be_used(series, error):
 @pytest.mark.parametrize(
     ("rows", "error"),
     [
-        ("when,load\n2024-01-01,1\n2024-01-01,2\n", "row 2, column 'when'.*again"),
-        ("when,load\n2024-01-02,1\n2024-01-01,2\n", "row 2.*must come after"),
-        ("when,load\n2024-01-01,1\n2024-01-02,\n", "row 2, column 'load'.*got none"),
-        ("when,load\n2024-01-01,1\n2024-01-02,x\n", "row 2, column 'load'.*'x'"),
+        ("when,load\n2024-01-01,1\n2024-01-01,2\n", "line 3, column 'when'.*again"),
+        ("when,load\n2024-01-02,1\n2024-01-01,2\n", "line 3.*must come after"),
+        ("when,load\n2024-01-01,1\n2024-01-02,\n", "line 3, column 'load'.*got none"),
+        ("when,load\n2024-01-01,1\n2024-01-02,x\n", "line 3, column 'load'.*'x'"),
         ("when\n2024-01-01\n", "must have a column of numbers beside.*'when'"),
-        ("when,load\n", "must have rows"),
+        ("when,load\n", "must hold rows"),
     ],
 )
 def test_tables_that_cannot_be_used(tmp_path, rows, error):
@@ -216,7 +216,7 @@ def test_tables_that_cannot_be_used(tmp_path, rows, error):
 
 
 def test_a_table_that_is_not_there(tmp_path):
-    with pytest.raises(DataError, match="readable table"):
+    with pytest.raises(DataError, match="no file"):
         AnomalyDetector().fit(tmp_path / "none.csv")
 
 
