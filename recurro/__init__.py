@@ -52,6 +52,7 @@ if TYPE_CHECKING:  # the same names, for type checkers and editors
     from recurro.tasks import SequenceRegressor as SequenceRegressor
     from recurro.tasks import SequenceTagger as SequenceTagger
     from recurro.tasks import SpeechRecognizer as SpeechRecognizer
+    from recurro.tasks import StrokeModel as StrokeModel
 
 __version__ = "0.1.0"
 
@@ -94,6 +95,7 @@ _HOME = {
     "SequenceTagger": "recurro.tasks",
     "Sparse": "recurro.engine",
     "SpeechRecognizer": "recurro.tasks",
+    "StrokeModel": "recurro.tasks",
     "Zoneout": "recurro.cells",
     "accelerate": "recurro.nn",
     "baseline_table": "recurro.report",

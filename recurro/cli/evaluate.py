@@ -51,6 +51,7 @@ def evaluate(
     - transcribe: errors per symbol and per word of recordings with their texts.
     - forecast: errors on what came after training, from rolling origins.
     - music: -log P of a frame.
+    - strokes: -log p of a point.
     """
     use_threads(threads)
     from recurro.cli.language import open_run

@@ -1,4 +1,4 @@
-"""``recurro generate``: text out of a run, or music."""
+"""``recurro generate``: text out of a run, music, or drawings."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ LENGTH = 500
 """Symbols that are written, if nothing else is said."""
 
 MUSIC = "Music"
+STROKES = "Strokes"
 
 Prompt = Annotated[
     str,
@@ -28,8 +29,8 @@ Prompt = Annotated[
         "--prompt",
         "-p",
         metavar="TEXT",
-        help="What the text begins with; of music, a file whose first piece to go on "
-        "from.",
+        help="What the text begins with; of music and strokes, a file whose first "
+        "piece or drawing to go on from.",
     ),
 ]
 Length = Annotated[
@@ -38,8 +39,8 @@ Length = Annotated[
         "--length",
         "-n",
         metavar="N",
-        help="Symbols to add, or frames of music. [dim]\\[default: 500, of music 64]"
-        "[/dim]",
+        help="Symbols to add, frames of music, or points of a drawing at most. [dim]"
+        "\\[default: 500, of music 64][/dim]",
         show_default=False,
     ),
 ]
@@ -71,7 +72,10 @@ Seed = Annotated[
     typer.Option("--seed", metavar="N", min=0, help="The same seed, the same text."),
 ]
 Number = Annotated[
-    int, typer.Option("--number", metavar="N", min=1, help="How many texts to write.")
+    int,
+    typer.Option(
+        "--number", metavar="N", min=1, help="How many texts to write, or drawings."
+    ),
 ]
 Label = Annotated[
     str | None,
@@ -107,6 +111,26 @@ Tempo = Annotated[
         rich_help_panel=MUSIC,
     ),
 ]
+Svg = Annotated[
+    Path | None,
+    typer.Option(
+        "--svg",
+        metavar="FILE",
+        help="Of a run of strokes: write the drawings as SVG.",
+        show_default=False,
+        rich_help_panel=STROKES,
+    ),
+]
+Png = Annotated[
+    Path | None,
+    typer.Option(
+        "--png",
+        metavar="FILE",
+        help="Write them as PNG.",
+        show_default=False,
+        rich_help_panel=STROKES,
+    ),
+]
 Stream = Annotated[
     bool,
     typer.Option(
@@ -136,13 +160,16 @@ def generate(
     midi: Midi = None,
     wav: Wav = None,
     tempo: Tempo = None,
+    svg: Svg = None,
+    png: Png = None,
     threads: Threads = None,
     json: Json = False,
 ) -> None:
-    """Write text, or compose music, as the training data might go on.
+    """Write text, compose music, or draw, as the training data might go on.
 
     - lm, ngram: text; of a run of lines one item (--number for several).
     - music: a piece, as MIDI, as sound, or as the pitches of each frame.
+    - strokes: drawings (--number), as SVG, as PNG, or as the points of each.
     """
     given = dict(locals())
     _check_flags(given)
@@ -151,16 +178,20 @@ def generate(
     from recurro.cli.music import compose
     from recurro.cli.sequences import TASKS
     from recurro.cli.show import print_json
+    from recurro.cli.strokes import draw
     from recurro.tasks.runs import task_of
 
     task = task_of(run)
     if task == "music":
         compose(run, given)
         return
+    if task == "strokes":
+        draw(run, given)
+        return
     if task in TASKS:
         raise ArgumentError(
-            f"generate: RUN must be of lm, ngram or music, got one of {task}: '{run}'. "
-            "Ask it with 'recurro predict'."
+            f"generate: RUN must be of lm, ngram, music or strokes, got one of {task}: "
+            f"'{run}'. Ask it with 'recurro predict'."
         )
     _check_text(given)
     model = open_run(run)
@@ -217,12 +248,14 @@ def _check_flags(given: Mapping[str, Any]) -> None:
 
 
 def _check_text(given: Mapping[str, Any]) -> None:
-    """Refuse what only music has."""
-    for name in ("midi", "wav", "tempo"):
+    """Refuse what only music and strokes have."""
+    kinds = {"midi": "music", "wav": "music", "tempo": "music"}
+    kinds |= {"svg": "strokes", "png": "strokes"}
+    for name, kind in kinds.items():
         if given[name] is not None:
             raise ArgumentError(
-                f"--{name}: is for a run of music, got '{given[name]}' for one of text."
-                " Leave it out."
+                f"--{name}: is for a run of {kind}, got '{given[name]}' for one of "
+                "text. Leave it out."
             )
 
 

@@ -35,6 +35,7 @@ from recurro.cli.train_music import train_music
 from recurro.cli.train_ngram import train_ngram
 from recurro.cli.train_sequence import train_classify, train_regress
 from recurro.cli.train_speech import train_transcribe
+from recurro.cli.train_strokes import train_strokes
 from recurro.cli.train_tag import train_tag
 from recurro.errors import RecurroError
 
@@ -56,6 +57,7 @@ _ORDER = (
     "label",
     "detect",
     "music",
+    "strokes",
     "transcribe",
     "forecast",
     "training",
@@ -252,6 +254,7 @@ _add(train, "tag", train_tag)
 _add(train, "label", train_label)
 _add(train, "detect", train_detect)
 _add(train, "music", train_music)
+_add(train, "strokes", train_strokes)
 _add(train, "transcribe", train_transcribe)
 _add(train, "forecast", train_forecast)
 _add(bench, "engine", bench_engine)

@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from recurro.cli.parts import part_of
 from recurro.cli.show import print_json, say
 from recurro.data import read_pieces, score_of, synthesize, write_midi, write_wav
 from recurro.data.music import LOWEST
 from recurro.errors import ArgumentError, DataError
 from recurro.tasks import MusicModel
 
-__all__ = ["FRAMES", "compose", "log_probs", "to_learn", "to_score"]
+__all__ = ["FRAMES", "compose", "log_probs", "refuse", "to_learn", "to_score"]
 
 FRAMES = 64
 """Frames that are composed, if nothing else is said."""
@@ -47,13 +48,7 @@ def to_score(model: MusicModel, files: Sequence[Path]) -> tuple[list[np.ndarray]
         DataError: If there are parts, and none is named test.
     """
     parts = read_pieces(list(files), model.step)
-    pieces = parts.get("test") or parts.get("")
-    if not pieces:
-        raise DataError(
-            f"evaluate: '{files[0]}' must be a list of pieces or have a part named "
-            f"test, got {', '.join(parts)}. Name the part test."
-        )
-    return (pieces,)
+    return (part_of(parts, "test", "evaluate", files),)
 
 
 def log_probs(
@@ -69,6 +64,26 @@ def log_probs(
     ]
 
 
+def refuse(given: Mapping[str, Any], task: str, others: Sequence[str]) -> None:
+    """Refuse options of ``recurro generate`` that a task has no use for.
+
+    Args:
+        given: All options.
+        task: The word of the task.
+        others: Options of other tasks than text.
+
+    Raises:
+        ArgumentError: If one is given.
+    """
+    for name in ("top_k", "top_p", "beam", "label", "stream", *others):
+        if given[name] not in (None, False) and (name, given[name]) != ("number", 1):
+            option = {"label": "class"}.get(name, name.replace("_", "-"))
+            raise ArgumentError(
+                f"--{option}: must be left out for a run of {task}, where it has no "
+                f"meaning, got {given[name]}."
+            )
+
+
 def compose(run: Path, given: Mapping[str, Any]) -> None:
     """Compose a piece; write it as MIDI and sound, or print the pitches of each frame.
 
@@ -79,15 +94,7 @@ def compose(run: Path, given: Mapping[str, Any]) -> None:
     Raises:
         ArgumentError: If an option is for text alone.
     """
-    usual = {"top_k": None, "top_p": None, "beam": None, "label": None, "stream": False}
-    usual["number"] = 1
-    for name, value in usual.items():
-        if given[name] != value:
-            option = {"label": "class"}.get(name, name.replace("_", "-"))
-            raise ArgumentError(
-                f"--{option}: is for text, got {given[name]} for a run of music. Leave "
-                "it out."
-            )
+    refuse(given, "music", ("number", "svg", "png"))
     tempo, written = given["tempo"], given["midi"] or given["wav"]
     if tempo is not None and not (0 < tempo < math.inf and written):
         raise ArgumentError(

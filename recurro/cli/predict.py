@@ -52,6 +52,7 @@ def predict(
     - transcribe: WAV file and text.
     - forecast: stamp, mean, low, median and high (of a 90 % interval).
     - music: log P of each piece, its number and its frames.
+    - strokes: log p of each drawing, its number and its points.
     """
     use_threads(threads)
     from recurro.cli.language import open_run

@@ -7,7 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from recurro.cli import forecasts, framing, music, speech, streams, tagging
+from recurro.cli import (
+    forecasts,
+    framing,
+    music,
+    speech,
+    streams,
+    strokes,
+    tagging,
+)
 from recurro.cli.labelled import items_of, labelled_of, training_of
 from recurro.cli.show import outcome, print_json, print_rows, say, say_dim, watch
 from recurro.data import Labelled
@@ -22,6 +30,7 @@ from recurro.tasks import (
     SequenceRegressor,
     SequenceTagger,
     SpeechRecognizer,
+    StrokeModel,
 )
 from recurro.tasks.estimator import NetworkEstimator
 from recurro.tasks.regressor import LEVEL
@@ -248,6 +257,10 @@ TASKS: dict[str, TaskVerbs] = {
     "music": TaskVerbs(
         *(MusicModel, music.to_score, music.log_probs, music.to_learn),
         next="generate {run} --midi FILE --wav FILE",
+    ),
+    "strokes": TaskVerbs(
+        *(StrokeModel, strokes.to_score, strokes.log_probs, strokes.to_learn),
+        next="generate {run} --svg FILE --png FILE",
     ),
     "transcribe": TaskVerbs(SpeechRecognizer, speech.to_score, speech.transcripts),
     "forecast": TaskVerbs(

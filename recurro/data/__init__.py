@@ -84,6 +84,15 @@ from recurro.data.split import hash_split, is_test, tail_start
 from recurro.data.spoken import Spoken, load_samples, read_spoken
 from recurro.data.steps import Roles, Steps, read_steps
 from recurro.data.stories import Story, tell_stories
+from recurro.data.stroke_pictures import write_png, write_svg
+from recurro.data.strokes import (
+    Drawings,
+    as_drawing,
+    read_drawings,
+    strokes_of,
+    write_drawings,
+)
+from recurro.data.svg import read_svg
 from recurro.data.synthesis import synthesize
 from recurro.data.tables import Table, read_table
 from recurro.data.text import (
@@ -107,6 +116,7 @@ __all__ = [
     "Corpus",
     "Curriculum",
     "Cut",
+    "Drawings",
     "Exercise",
     "Labelled",
     "LabelledItems",
@@ -137,6 +147,7 @@ __all__ = [
     "Variation",
     "Window",
     "allowed_transitions",
+    "as_drawing",
     "as_roll",
     "atomic_write",
     "build_corpus",
@@ -182,6 +193,7 @@ __all__ = [
     "read_classes",
     "read_conll",
     "read_conllu",
+    "read_drawings",
     "read_frames",
     "read_items",
     "read_labelled",
@@ -193,6 +205,7 @@ __all__ = [
     "read_spoken",
     "read_step_numbers",
     "read_steps",
+    "read_svg",
     "read_table",
     "read_tagged",
     "read_text",
@@ -210,6 +223,7 @@ __all__ = [
     "split_lines",
     "split_programs",
     "starred_reviews",
+    "strokes_of",
     "synthesize",
     "tagged_lines",
     "tail_start",
@@ -219,7 +233,10 @@ __all__ = [
     "windows",
     "with_calendar",
     "write_captioned",
+    "write_drawings",
     "write_midi",
+    "write_png",
+    "write_svg",
     "write_tags",
     "write_wav",
 ]

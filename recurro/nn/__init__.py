@@ -26,6 +26,8 @@ from recurro.nn.heads import (
 from recurro.nn.in_step import ChainHead, EachStep, StepHead, StepNetwork
 from recurro.nn.intervals import at_deviate, deviates
 from recurro.nn.layers import GRU, LSTM, RNN
+from recurro.nn.mixture import MixtureHead, PenMixture
+from recurro.nn.pen import PenEncoder
 from recurro.nn.pooling import Pooling
 from recurro.nn.quantiles import QuantileSteps
 from recurro.nn.recurrent import Recurrent
@@ -56,8 +58,11 @@ __all__ = [
     "LSTMCell",
     "LogNormalHead",
     "Memory",
+    "MixtureHead",
     "NormalHead",
     "OrdinalHead",
+    "PenEncoder",
+    "PenMixture",
     "PoissonHead",
     "Pooling",
     "QuantileHead",

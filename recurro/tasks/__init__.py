@@ -13,6 +13,7 @@ from recurro.tasks.music import MusicModel
 from recurro.tasks.ngram import NGramLanguageModel
 from recurro.tasks.regressor import SequenceRegressor
 from recurro.tasks.speech import SpeechRecognizer
+from recurro.tasks.strokes import StrokeModel
 from recurro.tasks.tagger import SequenceTagger
 
 __all__ = [
@@ -28,4 +29,5 @@ __all__ = [
     "SequenceRegressor",
     "SequenceTagger",
     "SpeechRecognizer",
+    "StrokeModel",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -18,9 +18,10 @@ from recurro.cells import LSTM, Cell
 from recurro.data import Score, Sequences, as_roll, roll_of, score_of
 from recurro.data.music import KEYS, LOWEST
 from recurro.errors import ArgumentError, DataError, RunError
-from recurro.nn import BernoulliHead, EachStep, Recurrent, StepNetwork
+from recurro.nn import BernoulliHead, EachStep, StepNetwork
 from recurro.tasks.comparison import Comparison
-from recurro.tasks.sequence import Data, SequenceEstimator
+from recurro.tasks.next_step import NextStepModel
+from recurro.tasks.sequence import Data
 from recurro.tasks.sequence_config import (
     Backend,
     ItemData,
@@ -28,8 +29,7 @@ from recurro.tasks.sequence_config import (
     SequenceTraining,
     TaskSettings,
 )
-from recurro.tasks.vector_task import Answered, Network, answers
-from recurro.train import Progress, RunFolder
+from recurro.train import RunFolder
 
 __all__ = ["MusicModel", "MusicSettings"]
 
@@ -114,7 +114,7 @@ class _Keyboard:
         return _Keyboard()
 
 
-class MusicModel(SequenceEstimator):
+class MusicModel(NextStepModel):
     """A recurrent model of polyphonic music, frame by frame.
 
     P(piece) = prod_t prod_k P(key k sounds in frame t | frames before), with the
@@ -205,36 +205,6 @@ class MusicModel(SequenceEstimator):
 
     # What is read and told.
 
-    def fit(  # pyright: ignore[reportIncompatibleMethodOverride] (the targets are X)
-        self,
-        X: Data,
-        y: object = None,
-        *,
-        valid: Data | None = None,
-        test: Data | None = None,
-        progress: Progress | None = None,
-    ) -> Self:
-        """Learn from pieces.
-
-        Args:
-            X: The pieces.
-            y: Nothing; scikit-learn passes it.
-            valid: Pieces that choices (the best epoch) are made on; without them a
-                share ``held_out`` of the others.
-            test: Pieces that the model and its baselines are scored on at the end.
-            progress: Shown how training goes.
-
-        Raises:
-            DataError: If a piece cannot be used; it is named.
-            ConfigError: If an argument is wrong.
-            RunError: If ``out`` holds another run or cannot be written.
-            DivergenceError: If training explodes and does not come back.
-        """
-        chosen, last = (
-            None if pieces is None else (pieces, pieces) for pieces in (valid, test)
-        )
-        return super().fit(X, X, valid=chosen, test=last, progress=progress)
-
     def _items(self, X: Any) -> list[np.ndarray]:  # noqa: ANN401
         pieces = list(X)
         if not pieces:
@@ -247,12 +217,6 @@ class MusicModel(SequenceEstimator):
             else as_roll(piece, f"MusicModel: piece {number}")
             for number, piece in enumerate(pieces)
         ]
-
-    def _learn_targets(self, y: Any) -> Sequences:  # noqa: ANN401
-        return self._targets(y)
-
-    def _targets(self, y: Any) -> Sequences:  # noqa: ANN401
-        return Sequences.of(self._items(y))
 
     def _learn_reader(
         self,
@@ -268,17 +232,18 @@ class MusicModel(SequenceEstimator):
     def _head(self, features: int, settings: RecurrentNetwork) -> EachStep:
         return EachStep(BernoulliHead(features, KEYS))
 
-    def _joined(
-        self, encoder: nn.Module, recurrent: Recurrent, settings: TaskSettings
-    ) -> StepNetwork:
-        head = self._head(recurrent.output_size, settings.model)
-        return StepNetwork(encoder, recurrent, head, dropout=settings.model.dropout)
-
     # Figures.
 
-    def _judge(self, network: Network, data: Answered) -> dict[str, float]:
-        assert isinstance(data.targets, Sequences)
-        return _figures(_log_probs(network, data), data.targets)
+    def _figures(self, losses: np.ndarray, starts: np.ndarray) -> dict[str, float]:
+        """The mean of -log P over all frames but the first of each piece."""
+        later = np.ones(len(losses), bool)
+        later[starts[:-1]] = False
+        if not later.any():
+            raise DataError(
+                "MusicModel: what is scored must have a piece of two frames, got "
+                f"{len(starts) - 1} of one. Give longer pieces."
+            )
+        return {"nll_per_frame": float(losses[later].mean())}
 
     def _baselines(self, train: tuple[Any, Any], valid: tuple[Any, Any]) -> Comparison:
         rows: Comparison = []
@@ -287,8 +252,8 @@ class MusicModel(SequenceEstimator):
             ("Markov chain of each key", MarkovKeys()),
         ):
             model.fit(train[0])
-            found = np.concatenate([model.log_probs(roll) for roll in valid[0]])
-            rows.append({"name": name, **_figures(found, valid[1])})
+            losses = -np.concatenate([model.log_probs(roll) for roll in valid[0]])
+            rows.append({"name": name, **self._figures(losses, valid[1].starts)})
         return rows
 
     def evaluate(self, X: Data, y: object = None) -> dict[str, float]:
@@ -305,20 +270,6 @@ class MusicModel(SequenceEstimator):
             DataError: If a piece cannot be used, or none has a second frame.
         """
         return super().evaluate(X, X)
-
-    def score(self, X: Data, y: object = None) -> float:
-        """The mean log P of a frame, in nats: higher is better."""
-        return -self.evaluate(X)["nll_per_frame"]
-
-    def log_prob(self, X: Data) -> np.ndarray:
-        """Log P of each piece, its first frame included, in nats ``(pieces,)``.
-
-        Raises:
-            DataError: If a piece cannot be used.
-        """
-        data = self._answered(X, X)
-        found = _log_probs(self._fitted(), data)
-        return np.add.reduceat(found, data.sequences.starts[:-1])
 
     # Samples.
 
@@ -379,28 +330,10 @@ class MusicModel(SequenceEstimator):
         return score_of(roll, self.step, tempo)
 
 
-def _log_probs(network: Network, data: Answered) -> np.ndarray:
-    """Log P of each frame ``(frames,)``, one piece after the other."""
-    z = answers(network, data.sequences, _log_odds)
-    return (data.flat * z - np.logaddexp(0, z)).sum(1)
-
-
 def _log_odds(found: Any) -> Tensor:  # noqa: ANN401 (what a head gives)
     assert isinstance(found, Independent)
     assert isinstance(found.base_dist, Bernoulli)
     return found.base_dist.logits
-
-
-def _figures(log_probs: np.ndarray, pieces: Sequences) -> dict[str, float]:
-    """The mean of -log P over all frames but the first of each piece."""
-    later = np.ones(len(log_probs), bool)
-    later[pieces.starts[:-1]] = False
-    if not later.any():
-        raise DataError(
-            "MusicModel: what is scored must have a piece of two frames, got "
-            f"{len(pieces)} of one. Give longer pieces."
-        )
-    return {"nll_per_frame": float(-log_probs[later].mean())}
 
 
 def _compose(

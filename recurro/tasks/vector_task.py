@@ -28,6 +28,7 @@ __all__ = [
     "deviates_of",
     "held_out_rows",
     "mean_loss",
+    "step_losses",
 ]
 
 _ROWS = 256
@@ -158,13 +159,33 @@ def answers(
         sequences: The sequences; those of similar length are read together.
         tell: What is wanted of the distribution of the answers.
     """
+    nothing = np.zeros(len(sequences), np.float32)
+    data = Answered(sequences, nothing)
+    return _in_order(network, data, lambda batch: tell(network.distribution(batch)))
+
+
+@torch.no_grad()
+def step_losses(network: StepNetwork, data: Answered) -> np.ndarray:
+    """-log p(target) of each step, in nats, one sequence after the other ``(steps,)``.
+
+    Args:
+        network: A network in evaluation mode, whose head tells each step for itself.
+        data: What is scored.
+    """
+    return _in_order(network, data, network.losses)
+
+
+def _in_order(
+    network: Network, data: Answered, tell: Callable[[Batch], Tensor]
+) -> np.ndarray:
+    """What is told of batches of similar length, in the order of the sequences."""
     device = next(network.parameters()).device
     order: list[np.ndarray] = []
     found: list[np.ndarray] = []
-    nothing = np.zeros(len(sequences), np.float32)
+    sequences = data.sequences
     for rows in line_groups(sequences.lengths, _ROWS):
-        batch = sequences.batch(rows, nothing).to(device)
-        found.append(tell(network.distribution(batch)).double().cpu().numpy())
+        batch = sequences.batch(rows, data.targets).to(device)
+        found.append(tell(batch).double().cpu().numpy())
         order.append(rows)
     rows, values = np.concatenate(order), np.concatenate(found)
     back = np.argsort(rows)

@@ -61,9 +61,9 @@ def test_midi_files_of_a_folder_are_learnt(folder):
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (["--top-k", 3], "--top-k: is for text, got 3 for a run of music"),
-        (["--class", "x"], "--class: is for text"),
-        (["--number", 2], "--number: is for text"),
+        (["--top-k", 3], "--top-k: must be left out for a run of music"),
+        (["--class", "x"], "--class: must be left out"),
+        (["--number", 2], "--number: must be left out"),
         (["--tempo", 0, "--midi", "a.mid"], "--tempo: must be above 0"),
         (["--tempo", 90], "got 90 without these"),
         (["--prompt", "none.mid"], "no file 'none.mid'"),
