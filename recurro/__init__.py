@@ -53,6 +53,7 @@ if TYPE_CHECKING:  # the same names, for type checkers and editors
     from recurro.tasks import SequenceTagger as SequenceTagger
     from recurro.tasks import SpeechRecognizer as SpeechRecognizer
     from recurro.tasks import StrokeModel as StrokeModel
+    from recurro.tasks import Translator as Translator
 
 __version__ = "0.1.0"
 
@@ -96,6 +97,7 @@ _HOME = {
     "Sparse": "recurro.engine",
     "SpeechRecognizer": "recurro.tasks",
     "StrokeModel": "recurro.tasks",
+    "Translator": "recurro.tasks",
     "Zoneout": "recurro.cells",
     "accelerate": "recurro.nn",
     "baseline_table": "recurro.report",

@@ -33,6 +33,7 @@ from recurro.baselines.stepper import BaselineStepper
 from recurro.baselines.streams import ThreeSigma
 from recurro.baselines.tagger import MostFrequentTag, Tagger
 from recurro.baselines.templates import JoinedTemplates, MostFrequentText
+from recurro.baselines.translation import TranslationMemory
 from recurro.baselines.volatility import (
     ConstantVolatility,
     Ewma,
@@ -62,6 +63,7 @@ __all__ = [
     "SeasonalNaive",
     "Tagger",
     "ThreeSigma",
+    "TranslationMemory",
     "Uniform",
     "Unigram",
     "VolatilityModel",

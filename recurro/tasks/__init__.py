@@ -15,6 +15,7 @@ from recurro.tasks.regressor import SequenceRegressor
 from recurro.tasks.speech import SpeechRecognizer
 from recurro.tasks.strokes import StrokeModel
 from recurro.tasks.tagger import SequenceTagger
+from recurro.tasks.translator import Translator
 
 __all__ = [
     "AnomalyDetector",
@@ -30,4 +31,5 @@ __all__ = [
     "SequenceTagger",
     "SpeechRecognizer",
     "StrokeModel",
+    "Translator",
 ]
