@@ -45,9 +45,11 @@ if TYPE_CHECKING:  # the same names, for type checkers and editors
     from recurro.tasks import ClassLanguageModel as ClassLanguageModel
     from recurro.tasks import Forecaster as Forecaster
     from recurro.tasks import FrameLabeler as FrameLabeler
+    from recurro.tasks import GlimpseReader as GlimpseReader
     from recurro.tasks import LanguageModel as LanguageModel
     from recurro.tasks import MusicModel as MusicModel
     from recurro.tasks import NGramLanguageModel as NGramLanguageModel
+    from recurro.tasks import Painter as Painter
     from recurro.tasks import SequenceClassifier as SequenceClassifier
     from recurro.tasks import SequenceRegressor as SequenceRegressor
     from recurro.tasks import SequenceTagger as SequenceTagger
@@ -72,6 +74,7 @@ _HOME = {
     "ForgetUpdate": "recurro.cells",
     "FrameLabeler": "recurro.tasks",
     "GRU": "recurro.cells",
+    "GlimpseReader": "recurro.tasks",
     "HiddenClip": "recurro.engine",
     "LSTM": "recurro.cells",
     "LanguageModel": "recurro.tasks",
@@ -85,6 +88,7 @@ _HOME = {
     "MusicModel": "recurro.tasks",
     "NGramLanguageModel": "recurro.tasks",
     "NGramModel": "recurro.baselines",
+    "Painter": "recurro.tasks",
     "PeepholeLSTM": "recurro.cells",
     "Rate": "recurro.cells",
     "Recurrent": "recurro.nn",

@@ -52,6 +52,8 @@ def evaluate(
     - forecast: errors on what came after training, from rolling origins.
     - music: -log P of a frame.
     - strokes: -log p of a point.
+    - read: the share of numbers, and of their digits, that are read right.
+    - paint: a bound on -log P of a picture.
     """
     use_threads(threads)
     from recurro.cli.language import open_run

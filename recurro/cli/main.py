@@ -33,6 +33,7 @@ from recurro.cli.train_label import train_label
 from recurro.cli.train_lm import train_lm
 from recurro.cli.train_music import train_music
 from recurro.cli.train_ngram import train_ngram
+from recurro.cli.train_pictures import train_paint, train_read
 from recurro.cli.train_sequence import train_classify, train_regress
 from recurro.cli.train_speech import train_transcribe
 from recurro.cli.train_strokes import train_strokes
@@ -60,6 +61,8 @@ _ORDER = (
     "strokes",
     "transcribe",
     "forecast",
+    "read",
+    "paint",
     "training",
 )
 _HELP = {"help_option_names": ["-h", "--help"]}
@@ -257,6 +260,8 @@ _add(train, "music", train_music)
 _add(train, "strokes", train_strokes)
 _add(train, "transcribe", train_transcribe)
 _add(train, "forecast", train_forecast)
+_add(train, "read", train_read)
+_add(train, "paint", train_paint)
 _add(bench, "engine", bench_engine)
 _add(bench, "stream", bench_stream)
 _add(bench, "tasks", bench_tasks)

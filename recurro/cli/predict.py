@@ -53,6 +53,8 @@ def predict(
     - forecast: stamp, mean, low, median and high (of a 90 % interval).
     - music: log P of each piece, its number and its frames.
     - strokes: log p of each drawing, its number and its points.
+    - read: number, probability and name of each picture.
+    - paint: a lower bound on log P of each picture, and its name.
     """
     use_threads(threads)
     from recurro.cli.language import open_run

@@ -11,6 +11,7 @@ from recurro.cli import (
     forecasts,
     framing,
     music,
+    pictures,
     speech,
     streams,
     strokes,
@@ -25,7 +26,9 @@ from recurro.tasks import (
     AnomalyDetector,
     Forecaster,
     FrameLabeler,
+    GlimpseReader,
     MusicModel,
+    Painter,
     SequenceClassifier,
     SequenceRegressor,
     SequenceTagger,
@@ -267,6 +270,17 @@ TASKS: dict[str, TaskVerbs] = {
         *(Forecaster, forecasts.read, forecasts.answers),
         next="predict {run} FILE",
         trained=forecasts.draw,
+    ),
+    "read": TaskVerbs(
+        *(GlimpseReader, pictures.to_score, pictures.numbers, pictures.to_learn),
+        next="predict {run} FILE",
+        trained=pictures.leave_glimpses,
+    ),
+    "paint": TaskVerbs(
+        *(Painter, pictures.pictures_to_score, pictures.bounds),
+        training=pictures.pictures_to_learn,
+        next="generate {run} --number 8 --png FILE",
+        trained=pictures.leave_strokes,
     ),
 }
 """What there is to know of each task, by its word."""

@@ -44,6 +44,11 @@ from recurro.data.glucose import (
     glucose_response,
     glucose_table,
 )
+from recurro.data.house_numbers import (
+    HouseNumbers,
+    digit_parts,
+    draw_house_numbers,
+)
 from recurro.data.labelled import (
     Labelled,
     read_frames,
@@ -53,8 +58,14 @@ from recurro.data.labelled import (
 )
 from recurro.data.midi import Note, Score, read_midi, write_midi
 from recurro.data.music import as_roll, read_pieces, roll_of, score_of
+from recurro.data.numbered_pictures import (
+    NumberedPictures,
+    as_pictures,
+    read_numbered,
+)
 from recurro.data.numbered_texts import NumberedTexts, liked_posts, paid_adverts
 from recurro.data.pairs import padding, pair_batches, pair_groups
+from recurro.data.pictures import read_picture
 from recurro.data.prices import garch_prices, log_returns
 from recurro.data.programs import run_program, split_programs
 from recurro.data.recordings import (
@@ -118,11 +129,13 @@ __all__ = [
     "Cut",
     "Drawings",
     "Exercise",
+    "HouseNumbers",
     "Labelled",
     "LabelledItems",
     "LabelledSeries",
     "LogMel",
     "Note",
+    "NumberedPictures",
     "NumberedTexts",
     "Patient",
     "RecordingWindows",
@@ -148,6 +161,7 @@ __all__ = [
     "Window",
     "allowed_transitions",
     "as_drawing",
+    "as_pictures",
     "as_roll",
     "atomic_write",
     "build_corpus",
@@ -159,7 +173,9 @@ __all__ = [
     "cut_table",
     "cut_text",
     "cut_windows",
+    "digit_parts",
     "draw_addition",
+    "draw_house_numbers",
     "draw_joins",
     "draw_patients",
     "draw_program",
@@ -199,6 +215,8 @@ __all__ = [
     "read_labelled",
     "read_lines",
     "read_midi",
+    "read_numbered",
+    "read_picture",
     "read_pictures",
     "read_pieces",
     "read_series",

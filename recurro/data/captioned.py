@@ -5,27 +5,22 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
 
+from recurro.data.pictures import PICTURES, need_pillow, read_picture
 from recurro.data.tables import TABLES, Table, read_table
-from recurro.errors import DataError, MissingExtraError
+from recurro.errors import DataError
 
 __all__ = [
-    "PICTURES",
     "Captioned",
     "read_captioned",
-    "read_picture",
     "read_pictures",
     "write_captioned",
 ]
-
-PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".ppm", ".pgm")
-"""How the names of files end that are pictures."""
 
 CAPTIONS = "captions.jsonl"
 
@@ -238,38 +233,6 @@ def _check_sizes(items: Sequence[np.ndarray], names: Sequence[str]) -> None:
             )
 
 
-def read_picture(path: Path | str, *, side: int | None = None) -> np.ndarray:
-    """Read a picture.
-
-    Args:
-        path: The file.
-        side: Height and width wanted, in pixels: the picture is scaled, and cut at
-            both ends of its longer side. ``None`` to take it as it is.
-
-    Returns:
-        Red, green and blue ``(height, width, 3)``, uint8.
-
-    Raises:
-        DataError: If it cannot be opened.
-        MissingExtraError: If pillow is not installed.
-    """
-    _need_pillow()
-    from PIL import Image, ImageOps
-
-    try:
-        with Image.open(path) as opened:
-            picture = opened.convert("RGB")
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        fault = (str(error).splitlines() or ["it is damaged"])[0].replace(str(path), "")
-        raise DataError(
-            f"captions: '{path}' must be a picture that opens: {fault[:150]}. Replace "
-            "it, or leave it out."
-        ) from error
-    if side is not None:
-        picture = ImageOps.fit(picture, (side, side))
-    return np.asarray(picture)
-
-
 def read_array(path: Path) -> np.ndarray:
     """The features in an ``.npy`` file, float32."""
     try:
@@ -322,7 +285,7 @@ def write_captioned(folder: Path | str, data: Captioned) -> None:
     Raises:
         MissingExtraError: If pillow is not installed.
     """
-    _need_pillow()
+    need_pillow()
     from PIL import Image
 
     folder = Path(folder)
@@ -332,11 +295,3 @@ def write_captioned(folder: Path | str, data: Captioned) -> None:
         Image.fromarray(item).save(folder / name)
         lines.append(json.dumps({"image": name, "captions": captions}) + "\n")
     (folder / CAPTIONS).write_text("".join(lines), encoding="utf-8")
-
-
-def _need_pillow() -> None:
-    if find_spec("PIL") is None:
-        raise MissingExtraError(
-            "captions: pillow must be installed for files of pictures, and is not. pip "
-            "install 'recurro[images]'."
-        )

@@ -34,6 +34,7 @@ from recurro.nn.recurrent import Recurrent
 from recurro.nn.sequence import SequenceNetwork
 from recurro.nn.subwords import WordEmbedding
 from recurro.nn.vector import VectorNetwork
+from recurro.nn.windows import Retina, SoftWindow
 from recurro.nn.writing import SequenceEncoder, WritingNetwork
 
 __all__ = [
@@ -69,8 +70,10 @@ __all__ = [
     "QuantileSteps",
     "RNNCell",
     "Recurrent",
+    "Retina",
     "SequenceEncoder",
     "SequenceNetwork",
+    "SoftWindow",
     "StepHead",
     "StepNetwork",
     "StudentTHead",

@@ -12,7 +12,7 @@ from recurro.nn.dropout import VariationalDropout
 from recurro.nn.recurrent import Recurrent
 from recurro.types import Batch, Float, State
 
-__all__ = ["SequenceNetwork", "TaughtNetwork", "Teller"]
+__all__ = ["SequenceNetwork", "TargetNetwork", "TaughtNetwork", "Teller"]
 
 
 class Teller(nn.Module, ABC):
@@ -40,7 +40,23 @@ class TaughtNetwork(nn.Module, ABC):
         """The summed loss in nats, the number of targets, and no state."""
 
 
-class SequenceNetwork(TaughtNetwork, Generic[HeadKind]):
+class TargetNetwork(TaughtNetwork):
+    """A network that tells the targets of a batch, in whatever way it reads it."""
+
+    def forward(self, batch: Batch, state: State = None) -> tuple[Tensor, int, None]:
+        """The summed loss in nats, the number of targets, and no state."""
+        return self.losses(batch).sum(), len(batch.targets), None
+
+    @abstractmethod
+    def losses(self, batch: Batch) -> Tensor:
+        """-log p(targets) in nats, in parts that add up."""
+
+    @abstractmethod
+    def distribution(self, batch: Batch) -> Distribution:
+        """The distribution of the targets."""
+
+
+class SequenceNetwork(TargetNetwork, Generic[HeadKind]):
     """Encoder, recurrence, and a head that tells what it is asked.
 
     Args:
@@ -63,18 +79,6 @@ class SequenceNetwork(TaughtNetwork, Generic[HeadKind]):
         self.encoder, self.recurrent = encoder, recurrent
         self.head: HeadKind = head
         self.read_dropout = VariationalDropout(dropout)
-
-    def forward(self, batch: Batch, state: State = None) -> tuple[Tensor, int, None]:
-        """The summed loss in nats, the number of targets, and no state."""
-        return self.losses(batch).sum(), len(batch.targets), None
-
-    @abstractmethod
-    def losses(self, batch: Batch) -> Tensor:
-        """-log p(targets) in nats, in parts that add up."""
-
-    @abstractmethod
-    def distribution(self, batch: Batch) -> Distribution:
-        """The distribution of the targets."""
 
     def read(self, batch: Batch) -> Float[Tensor, "time batch features"]:
         """What the recurrence says at each step."""

@@ -7,10 +7,12 @@ from recurro.tasks.classifier import SequenceClassifier
 from recurro.tasks.config import LanguageSettings
 from recurro.tasks.detector import AnomalyDetector
 from recurro.tasks.forecaster import Forecaster
+from recurro.tasks.glimpse_reader import GlimpseReader
 from recurro.tasks.labeler import FrameLabeler
 from recurro.tasks.language_model import LanguageModel
 from recurro.tasks.music import MusicModel
 from recurro.tasks.ngram import NGramLanguageModel
+from recurro.tasks.painter import Painter
 from recurro.tasks.regressor import SequenceRegressor
 from recurro.tasks.speech import SpeechRecognizer
 from recurro.tasks.strokes import StrokeModel
@@ -22,10 +24,12 @@ __all__ = [
     "ClassLanguageModel",
     "Forecaster",
     "FrameLabeler",
+    "GlimpseReader",
     "LanguageModel",
     "LanguageSettings",
     "MusicModel",
     "NGramLanguageModel",
+    "Painter",
     "SequenceClassifier",
     "SequenceRegressor",
     "SequenceTagger",

@@ -466,6 +466,7 @@ def _rmse(errors: np.ndarray) -> float:
 
 def _scale(network: Network) -> np.ndarray:
     """The deviation of each channel's changes in training ``(channels,)``."""
+    assert isinstance(network, StepNetwork)
     head = network.head.head
     assert isinstance(head, StudentTHead)
     return head.scale.double().cpu().numpy()

@@ -21,6 +21,7 @@ __all__ = [
     "Items",
     "Learnt",
     "Reader",
+    "Sequencer",
     "as_items",
     "learn_reader",
     "load_reader",
@@ -45,12 +46,16 @@ class Learnt(Protocol):
         ...
 
 
-class Reader(Learnt, Protocol):
+class Sequencer(Learnt, Protocol):
     """What turns items into sequences, all it knows learnt from the training part."""
 
     def __call__(self, items: Items) -> Sequences:
         """The sequences of some items."""
         ...
+
+
+class Reader(Sequencer, Protocol):
+    """The same, where a recurrence reads the sequences step by step."""
 
     def encoder(self, model: RecurrentNetwork) -> tuple[nn.Module, int]:
         """A module that the recurrence reads the sequences through, and its width."""

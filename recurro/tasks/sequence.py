@@ -18,7 +18,14 @@ from recurro.nn import Evidence, Head, Pooling, Recurrent, VectorNetwork
 from recurro.nn.sequence import TaughtNetwork, Teller
 from recurro.tasks.comparison import Comparison
 from recurro.tasks.estimator import NetworkEstimator
-from recurro.tasks.readers import Items, Reader, as_items, learn_reader, load_reader
+from recurro.tasks.readers import (
+    Items,
+    Reader,
+    Sequencer,
+    as_items,
+    learn_reader,
+    load_reader,
+)
 from recurro.tasks.sequence_config import (
     PooledNetwork,
     SequenceData,
@@ -105,12 +112,12 @@ class SequenceEstimator(NetworkEstimator):
         items: Items,
         targets: Any,  # noqa: ANN401 (what was learnt of them)
         settings: TaskSettings,
-    ) -> Reader:
+    ) -> Sequencer:
         """What turns items into sequences, learnt from the training part."""
         assert isinstance(settings.data, SequenceData)
         return learn_reader(items, settings.data)
 
-    def _load_reader(self, run: RunFolder, settings: TaskSettings) -> Reader:
+    def _load_reader(self, run: RunFolder, settings: TaskSettings) -> Sequencer:
         """Read it back."""
         assert isinstance(settings.data, SequenceData)
         return load_reader(run, settings.data)

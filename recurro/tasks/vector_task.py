@@ -14,8 +14,8 @@ from torch.distributions import Distribution
 from recurro.data import Sequences, sequence_batches
 from recurro.data.batching import line_groups
 from recurro.data.sequences import Targets, flat
-from recurro.nn import SequenceNetwork, StepNetwork, VectorNetwork, deviates
-from recurro.nn.sequence import TaughtNetwork
+from recurro.nn import StepNetwork, VectorNetwork, deviates
+from recurro.nn.sequence import TargetNetwork, TaughtNetwork
 from recurro.tasks.sequence_config import SequenceTraining
 from recurro.types import Batch, Shard
 
@@ -34,7 +34,7 @@ __all__ = [
 _ROWS = 256
 """Sequences side by side, when they are read for their answers."""
 
-Network: TypeAlias = SequenceNetwork[Any]
+Network: TypeAlias = TargetNetwork
 """A network of one answer per sequence, or of one per step."""
 
 Judge = Callable[[Any, "Answered"], dict[str, float]]
@@ -244,7 +244,8 @@ def held_out_rows(
     they are spread over the lengths.
 
     Args:
-        targets: Class ids or numbers ``(items,)``, or those of the steps.
+        targets: Class ids or numbers ``(items,)``, or those of the steps; or anything
+            else ``(items, ...)``.
         share: How much is wanted, in [0, 1); at least one item if above 0.
         seed: Of what is random.
         classes: Whether the targets are classes of items.
@@ -262,6 +263,8 @@ def held_out_rows(
         return np.zeros(0, np.int64)
     if isinstance(targets, Sequences):
         targets = targets.lengths
+    if targets.ndim > 1:  # such as pictures, which have no order
+        targets = np.zeros(len(targets), np.int64)
     if groups is not None:
         _, first, of = np.unique(groups, return_index=True, return_inverse=True)
         picked = held_out_rows(targets[first], share, seed, classes=classes)

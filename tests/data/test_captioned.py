@@ -161,6 +161,6 @@ def test_files_that_are_none(tmp_path):
 
 
 def test_without_pillow_it_says_what_to_install(photos, monkeypatch):
-    monkeypatch.setattr("recurro.data.captioned.find_spec", lambda name: None)
+    monkeypatch.setattr("recurro.data.pictures.find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match=r"recurro\[images\]"):
         read_pictures(photos)

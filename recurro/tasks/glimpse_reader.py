@@ -1,0 +1,344 @@
+"""Numbers on pictures: where to look, and what is read there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.distributions import Categorical
+
+from recurro.baselines.pictures import NearestPicture
+from recurro.cells import LSTM, Cell
+from recurro.data import Sequences
+from recurro.data.numbered_pictures import as_numbers, as_pictures
+from recurro.errors import DataError, RunError
+from recurro.nn import CategoricalHead, Retina, SoftWindow
+from recurro.nn.glimpse import Glimpse, GlimpseNetwork
+from recurro.tasks.comparison import Comparison
+from recurro.tasks.picture_config import Attention, ReadNetwork, ReadSettings
+from recurro.tasks.picture_reader import PictureReader, VariedPictures
+from recurro.tasks.sequence import SequenceEstimator
+from recurro.tasks.sequence_config import Backend, TaskSettings
+from recurro.tasks.vector_task import Answered, Passes, answers, mean_loss
+from recurro.train import RunFolder
+
+__all__ = ["Glances", "GlimpseReader"]
+
+NUMBERS = "numbers.json"
+DIGITS = 10
+"""The digits are the first classes; this one ends a number."""
+
+
+@dataclass(frozen=True, eq=False)
+class Glances:
+    """What a reader looked at in pictures.
+
+    Attributes:
+        pictures: The pictures ``(items, height, width)``, from 0 to 1.
+        numbers: What was read.
+        windows: Left, top, right and bottom of what was seen in each glimpse ``(items,
+            glimpses, scales, 4)``, in pixels.
+        patches: What was seen ``(items, glimpses, scales, size, size)``, where 0 is
+            paper.
+        each: Glimpses for each digit, after one before the first.
+    """
+
+    pictures: np.ndarray
+    numbers: list[str]
+    windows: np.ndarray
+    patches: np.ndarray
+    each: int
+
+
+class GlimpseReader(SequenceEstimator):
+    """A recurrent reader that moves its glance over a picture and names digits in turn.
+
+    It sees a small part of the picture at a time, sharp only where it looks. After some
+    glimpses it names a digit, and then moves on, until the number ends.
+
+    With ``attention="soft"`` it looks through a grid of Gaussian filters, and where to
+    look is learnt by gradients; with ``"reinforce"`` at patches around a place, which
+    is tried at random in training and learnt from what was named right (REINFORCE,
+    with a learnt baseline).
+
+    The arguments are those of ``recurro.tasks.picture_config`` (``ReadData``,
+    ``ReadNetwork``, ``ReadTraining``). ``cell`` is an object, also one of your own;
+    ``out`` names a run folder, without which all stays in memory; ``overwrite`` lets it
+    replace a run that is there.
+
+    Pictures are a list of arrays ``(height, width)`` of one size, of uint8 or from 0 to
+    1, or of paths; numbers a list of texts of digits, of any lengths.
+
+    Attributes:
+        longest_: Digits of the longest number in training; none is read that is longer.
+        network_: The trained ``GlimpseNetwork``.
+        reader_: What scales pictures.
+        history_: What happened in training.
+        run_: The run folder, or ``None``.
+        baselines_: One row per model: ``name`` and the figures on the part held out;
+            the network last. Empty if nothing was held out.
+
+    Example:
+        >>> bars = [np.zeros((8, 8)), np.zeros((8, 8))]
+        >>> bars[0][:, 3], bars[1][3, :] = 1.0, 1.0
+        >>> model = GlimpseReader(hidden_size=16, patch=4, epochs=15, batch_size=8)
+        >>> model = model.fit(bars * 20, ["1", "7"] * 20)
+        >>> model.predict(bars)
+        ['1', '7']
+
+    References:
+        Mnih et al. (2014), arXiv 1406.6247; Ba, Mnih and Kavukcuoglu (2015), arXiv
+        1412.7755; Gregor et al. (2015), arXiv 1502.04623, section 3.2 (filters).
+    """
+
+    task: ClassVar[str] = "read"
+    kind: ClassVar[type[TaskSettings]] = ReadSettings
+
+    longest_: int
+    seed: int
+
+    def __init__(
+        self,
+        *,
+        rotate: float = 8.0,
+        stretch: float = 0.1,
+        shift: float = 2.0,
+        held_out: float = 0.1,
+        attention: Attention = "soft",
+        glimpses: int = 2,
+        patch: int = 8,
+        scales: int = 3,
+        spread: float = 0.1,
+        cell: Cell = LSTM(),  # noqa: B008 (a frozen value)
+        hidden_size: int = 128,
+        num_layers: int = 1,
+        embedding_size: int | None = None,
+        dropout: float = 0.0,
+        backend: Backend = "auto",
+        batch_size: int = 128,
+        epochs: int = 30,
+        max_steps: int | None = None,
+        max_seconds: float | None = None,
+        optimizer: str = "adam",
+        learning_rate: float = 0.003,
+        momentum: float = 0.0,
+        nesterov: bool = False,
+        betas: Sequence[float] = (0.9, 0.999),
+        weight_decay: float = 0.0,
+        nonmonotone: int = 5,
+        schedule: Literal["constant", "cosine", "plateau"] = "cosine",
+        warmup_steps: int = 0,
+        final_rate: float = 0.0,
+        plateau_factor: float = 4.0,
+        plateau_patience: int = 0,
+        clip: float | Literal["auto"] | None = 1.0,
+        clip_mode: Literal["norm", "element"] = "norm",
+        accumulate: int = 1,
+        validate_every: int | None = None,
+        patience: int | None = None,
+        keep: Literal["best", "last"] = "best",
+        checkpoint_seconds: float | None = 120.0,
+        checkpoint_steps: int | None = None,
+        log_every: int = 50,
+        seed: int = 0,
+        precision: Literal["32", "bf16"] = "32",
+        device: str = "auto",
+        out: str | Path | None = None,
+        overwrite: bool = False,
+    ) -> None:
+        values = dict(locals())
+        del values["self"]
+        vars(self).update(values)
+
+    # Pictures and numbers.
+
+    def _items(self, X: Any) -> list[np.ndarray]:  # noqa: ANN401
+        return as_pictures(X)
+
+    def _learn_targets(self, y: Any) -> Sequences:  # noqa: ANN401
+        numbers = as_numbers(y, "GlimpseReader")
+        self.longest_ = max(map(len, numbers), default=0)
+        return self._targets(numbers)
+
+    def _targets(self, y: Any) -> Sequences:  # noqa: ANN401
+        """The digits of each number, with an end where it is shorter than can be."""
+        numbers = as_numbers(y, "GlimpseReader")
+        if not numbers:
+            raise DataError("GlimpseReader: there must be a picture, got none.")
+        for place, number in enumerate(numbers):
+            if len(number) > self.longest_:
+                raise DataError(
+                    f"GlimpseReader: number {place} must have at most {self.longest_} "
+                    f"digits, as the longest in training, got {number!r}. Train on "
+                    "longer ones too, or leave it out."
+                )
+        return Sequences.of(
+            [
+                np.array([*map(int, number), DIGITS][: self.longest_], np.int64)
+                for number in numbers
+            ]
+        )
+
+    def _check_steps(self, X: Any, items: Any, targets: Sequences) -> None:  # noqa: ANN401
+        """Digits are told of a whole picture."""
+
+    def _learn_reader(
+        self,
+        items: Any,  # noqa: ANN401
+        targets: Any,  # noqa: ANN401
+        settings: TaskSettings,
+    ) -> PictureReader:
+        return PictureReader.learn(items)
+
+    def _load_reader(self, run: RunFolder, settings: TaskSettings) -> PictureReader:
+        return PictureReader.load(run)
+
+    def _passes(self, reader: Any, items: Any, targets: Any) -> Passes:  # noqa: ANN401
+        told = Answered(reader(items), targets)
+        return VariedPictures(told, self.settings.data, self.seed)
+
+    def _learnt(self) -> dict[str, str]:
+        return {NUMBERS: json.dumps({"longest": self.longest_})}
+
+    def _read_learnt(self, run: RunFolder) -> None:
+        tree: Any = run.read_json(NUMBERS)
+        try:
+            self.longest_ = int(tree["longest"])
+        except (KeyError, TypeError, ValueError):
+            raise RunError(
+                f"{run.path / NUMBERS}: must tell how many digits the longest number "
+                "has, got something else. Put it back from a copy."
+            ) from None
+
+    # The network.
+
+    def _assemble(self, settings: TaskSettings, reader: Any) -> GlimpseNetwork:  # noqa: ANN401
+        model = settings.model
+        assert isinstance(model, ReadNetwork)
+        drawn = model.attention == "reinforce"
+        window = (
+            Retina(reader.shape, model.patch, model.scales)
+            if drawn
+            else SoftWindow(reader.shape, model.patch)
+        )
+        width = model.embedding_size or model.hidden_size
+        recurrent = self._recurrent(width, settings)
+        return GlimpseNetwork(
+            Glimpse(window, width),
+            recurrent,
+            self._head(recurrent.output_size, model),
+            glimpses=model.glimpses,
+            longest=self.longest_,
+            spread=model.spread if drawn else None,
+            dropout=model.dropout,
+        )
+
+    def _head(self, features: int, settings: object) -> CategoricalHead:
+        return CategoricalHead(features, DIGITS + 1)
+
+    # Figures.
+
+    def _chosen_by(self, network: Any, data: Answered) -> dict[str, float]:  # noqa: ANN401
+        nats = mean_loss(network, data)
+        return {"nats_per_digit": nats, **self._judge(network, data)}
+
+    def _judge(self, network: Any, data: Answered) -> dict[str, float]:  # noqa: ANN401
+        assert isinstance(data.targets, Sequences)
+        found = self._numbers(answers(network, data.sequences, _logits))
+        return _figures(found, [_number(ids) for ids in data.targets])
+
+    def _numbers(self, logits: np.ndarray) -> list[str]:
+        """What is read, from the scores ``(items, digits, classes)``."""
+        logits = logits.copy()
+        logits[:, 0, DIGITS] = -np.inf  # a number has a digit
+        return [_number(ids) for ids in logits.argmax(2)]
+
+    def _baselines(self, train: tuple[Any, Any], valid: tuple[Any, Any]) -> Comparison:
+        """The most frequent number, and that of the nearest pictures."""
+        known, true = ([_number(ids) for ids in part[1]] for part in (train, valid))
+        names, counts = np.unique(known, return_counts=True)
+        usual = [str(names[counts.argmax()])] * len(true)
+        rows = [{"name": "most frequent number", **_figures(usual, true)}]
+        for k in (1, 5):
+            model = NearestPicture(k).fit(train[0], known)
+            name = "nearest picture" if k == 1 else f"{k} nearest pictures"
+            rows.append({"name": name, **_figures(model.predict(valid[0]), true)})
+        return rows
+
+    # Verbs.
+
+    def predict(self, X: Any) -> list[str]:  # noqa: ANN401 (pictures)
+        """The number on each picture.
+
+        Raises:
+            DataError: If a picture cannot be read.
+        """
+        return self._numbers(answers(self._fitted(), self._read(X), _logits))
+
+    def confidence(self, X: Any) -> np.ndarray:  # noqa: ANN401 (pictures)
+        """P(the number that is read) for each picture ``(items,)``.
+
+        Raises:
+            DataError: If a picture cannot be read.
+        """
+        logits = answers(self._fitted(), self._read(X), _logits)
+        told = logits - np.logaddexp.reduce(logits, axis=2, keepdims=True)
+        told[:, 0, DIGITS] = -np.inf
+        best, ended = told.max(2), told.argmax(2) == DIGITS
+        counts = np.cumsum(np.pad(ended, ((0, 0), (1, 0)))[:, :-1], axis=1) == 0
+        return np.exp((best * counts).sum(1))
+
+    def score(self, X: Any, y: Any) -> float:  # noqa: ANN401
+        """The share of pictures whose number is read right.
+
+        Raises:
+            DataError: If pictures or numbers cannot be used.
+        """
+        return self.evaluate(X, y)["sequence_accuracy"]
+
+    @torch.no_grad()
+    def look(self, X: Any) -> Glances:  # noqa: ANN401 (pictures)
+        """Read pictures, and tell where was looked and what was seen there.
+
+        Raises:
+            DataError: If a picture cannot be read.
+        """
+        network: GlimpseNetwork = self._fitted()
+        greys = np.stack(as_pictures(X, self.reader_.shape))
+        device = next(network.parameters()).device
+        given = torch.from_numpy(self.reader_(greys).values).to(device)
+        seen, window = network.look(given, self.longest_), network.glimpse.window
+        patches = torch.stack([window.read(given, aim) for aim in seen.aims], 1)
+        windows = torch.stack([window.corners(aim) for aim in seen.aims], 1)
+        numbers = self._numbers(seen.logits.transpose(0, 1).double().cpu().numpy())
+        return Glances(
+            *(greys, numbers, windows.cpu().numpy(), patches.cpu().numpy()),
+            each=network.glimpses,
+        )
+
+
+def _logits(found: Any) -> Tensor:  # noqa: ANN401 (what a head gives)
+    assert isinstance(found, Categorical)
+    return found.logits
+
+
+def _number(ids: np.ndarray) -> str:
+    """The digits before the end, if there is one."""
+    digits = "".join("0123456789."[digit] for digit in ids)
+    return digits.split(".")[0]
+
+
+def _figures(found: Sequence[str], true: Sequence[str]) -> dict[str, float]:
+    """The share of numbers, and of their digits, that are read right."""
+    pairs = list(zip(found, true, strict=True))
+    hits = sum(a == b for f, t in pairs for a, b in zip(f, t, strict=False))
+    return {
+        "sequence_accuracy": float(np.mean([f == t for f, t in pairs])),
+        "digit_accuracy": hits / sum(map(len, true)),
+    }

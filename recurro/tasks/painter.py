@@ -1,0 +1,345 @@
+"""Pictures, painted stroke by stroke."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from recurro.baselines.pictures import IndependentPixels
+from recurro.cells import LSTM, Cell
+from recurro.data.numbered_pictures import as_pictures
+from recurro.errors import ArgumentError
+from recurro.nn.draw import Autoencoder, Canvas, DrawNetwork, PaintNetwork
+from recurro.nn.recurrent import Recurrent
+from recurro.tasks.comparison import Comparison
+from recurro.tasks.picture_config import PaintSettings, PaintSteps
+from recurro.tasks.picture_reader import PictureReader, pixels_of
+from recurro.tasks.sequence import SequenceEstimator
+from recurro.tasks.sequence_config import Backend, TaskSettings
+from recurro.tasks.vector_task import Answered, VectorTask, held_out_rows
+from recurro.train import Progress, RunFolder, train
+
+__all__ = ["Painted", "Painter"]
+
+_ROWS = 256
+"""Pictures side by side, when they are scored."""
+
+_BASELINE_LATENT = 4
+"""The plain autoencoder has so many times the numbers of one stroke."""
+
+
+@dataclass(frozen=True, eq=False)
+class Painted:
+    """Pictures that were painted.
+
+    Attributes:
+        canvases: The chance of ink, or the grey, of each pixel after each stroke
+            ``(items, steps, height, width)``.
+        windows: Left, top, right and bottom of each stroke in pixels ``(items, steps,
+            4)``.
+    """
+
+    canvases: np.ndarray
+    windows: np.ndarray
+
+    @property
+    def pictures(self) -> np.ndarray:
+        """The finished pictures ``(items, height, width)``."""
+        return self.canvases[:, -1]
+
+
+class Painter(SequenceEstimator):
+    """A recurrent painter (DRAW): it looks at what is missing, and adds a stroke.
+
+    A variational autoencoder whose encoder and decoder are recurrences. In each step
+    the encoder looks at a part of the picture, and of what the canvas still lacks, and
+    says in a few numbers what to do; the decoder paints with them onto a part of the
+    canvas. Numbers drawn at random paint new pictures.
+
+    The arguments are those of ``recurro.tasks.picture_config`` (``PaintData``,
+    ``PaintSteps``, ``PaintTraining``). ``cell`` is an object, also one of your own;
+    ``out`` names a run folder, without which all stays in memory; ``overwrite`` lets it
+    replace a run that is there.
+
+    Pictures are a list of arrays ``(height, width)`` of one size, of uint8 or from 0 to
+    1, or of paths.
+
+    Attributes:
+        network_: The trained ``DrawNetwork``.
+        history_: What happened in training.
+        run_: The run folder, or ``None``.
+        baselines_: One row per model: ``name`` and the bound on -log P of a picture
+            held out, in nats; the network last. Empty if nothing was held out.
+
+    Example:
+        >>> bars = np.zeros((6, 8, 8))
+        >>> bars[np.arange(6), np.arange(6) + 1] = 1.0
+        >>> model = Painter(hidden_size=16, steps=3, epochs=20, batch_size=8)
+        >>> model = model.fit(np.tile(bars, (10, 1, 1)))
+        >>> model.generate(2, seed=0).canvases.shape
+        (2, 3, 8, 8)
+
+    References:
+        Gregor et al. (2015), arXiv 1502.04623.
+    """
+
+    task: ClassVar[str] = "paint"
+    kind: ClassVar[type[TaskSettings]] = PaintSettings
+
+    binary: bool
+    seed: int
+
+    def __init__(
+        self,
+        *,
+        binary: bool = True,
+        held_out: float = 0.1,
+        steps: int = 8,
+        latent: int = 8,
+        patch: int = 5,
+        cell: Cell = LSTM(),  # noqa: B008 (a frozen value)
+        hidden_size: int = 128,
+        num_layers: int = 1,
+        dropout: float = 0.0,
+        backend: Backend = "auto",
+        batch_size: int = 128,
+        epochs: int = 40,
+        max_steps: int | None = None,
+        max_seconds: float | None = None,
+        optimizer: str = "adam",
+        learning_rate: float = 0.003,
+        momentum: float = 0.0,
+        nesterov: bool = False,
+        betas: Sequence[float] = (0.9, 0.999),
+        weight_decay: float = 0.0,
+        nonmonotone: int = 5,
+        schedule: Literal["constant", "cosine", "plateau"] = "cosine",
+        warmup_steps: int = 0,
+        final_rate: float = 0.0,
+        plateau_factor: float = 4.0,
+        plateau_patience: int = 0,
+        clip: float | Literal["auto"] | None = 1.0,
+        clip_mode: Literal["norm", "element"] = "norm",
+        accumulate: int = 1,
+        validate_every: int | None = None,
+        patience: int | None = None,
+        keep: Literal["best", "last"] = "best",
+        checkpoint_seconds: float | None = 120.0,
+        checkpoint_steps: int | None = None,
+        log_every: int = 50,
+        seed: int = 0,
+        precision: Literal["32", "bf16"] = "32",
+        device: str = "auto",
+        out: str | Path | None = None,
+        overwrite: bool = False,
+    ) -> None:
+        values = dict(locals())
+        del values["self"]
+        vars(self).update(values)
+
+    # Pictures.
+
+    def fit(  # pyright: ignore[reportIncompatibleMethodOverride] (the targets are X)
+        self,
+        X: Any,  # noqa: ANN401 (pictures)
+        y: object = None,
+        *,
+        valid: Any = None,  # noqa: ANN401
+        test: Any = None,  # noqa: ANN401
+        progress: Progress | None = None,
+    ) -> Self:
+        """Learn from pictures.
+
+        Args:
+            X: The pictures.
+            y: Nothing; scikit-learn passes it.
+            valid: Pictures that choices (the best epoch) are made on; without them a
+                share ``held_out`` of the others.
+            test: Pictures that the model and its baselines are scored on at the end.
+            progress: Shown how training goes.
+
+        Raises:
+            DataError: If a picture cannot be used; it is named.
+            ConfigError: If an argument is wrong.
+            RunError: If ``out`` holds another run or cannot be written.
+            DivergenceError: If training explodes and does not come back.
+        """
+        chosen, last = (
+            None if part is None else (part, part) for part in (valid, test)
+        )
+        return super().fit(X, X, valid=chosen, test=last, progress=progress)
+
+    def _items(self, X: Any) -> list[np.ndarray]:  # noqa: ANN401
+        return as_pictures(X)
+
+    def _learn_targets(self, y: Any) -> np.ndarray:  # noqa: ANN401
+        return self._targets(y)
+
+    def _targets(self, y: Any) -> np.ndarray:  # noqa: ANN401
+        return pixels_of(as_pictures(y), binary=self.binary)
+
+    def _learn_reader(
+        self,
+        items: Any,  # noqa: ANN401
+        targets: Any,  # noqa: ANN401
+        settings: TaskSettings,
+    ) -> PictureReader:
+        height, width = items[0].shape
+        return PictureReader((height, width))
+
+    def _load_reader(self, run: RunFolder, settings: TaskSettings) -> PictureReader:
+        return PictureReader.load(run)
+
+    # Networks.
+
+    def _assemble(self, settings: TaskSettings, reader: Any) -> DrawNetwork:  # noqa: ANN401
+        model = settings.model
+        assert isinstance(model, PaintSteps)
+        decoder = self._recurrent(model.latent, settings)
+        looks = DrawNetwork.looks(model.patch, decoder.output_size)
+        encoder: Recurrent = self._recurrent(looks, settings)
+        return DrawNetwork(
+            *(reader.shape, encoder, decoder), steps=model.steps, size=model.patch
+        )
+
+    def _head(self, features: int, settings: object) -> Canvas:
+        return Canvas(self.reader_.shape)
+
+    # Figures.
+
+    def _judge(self, network: Any, data: Answered) -> dict[str, float]:  # noqa: ANN401
+        return {"bound": float(self._bounds(network, data).mean())}
+
+    @torch.no_grad()
+    def _bounds(self, network: PaintNetwork, data: Answered) -> np.ndarray:
+        """A bound on -log P of each picture, the same at each call ``(items,)``."""
+        device = next(network.parameters()).device
+        found = []
+        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+            torch.manual_seed(self.seed)
+            for first in range(0, len(data), _ROWS):
+                rows = np.arange(len(data))[first : first + _ROWS]
+                batch = data.sequences.batch(rows, data.targets).to(device)
+                found.append(network.losses(batch).double().cpu().numpy())
+        return np.concatenate(found)
+
+    def _baselines(self, train: tuple[Any, Any], valid: tuple[Any, Any]) -> Comparison:
+        """Pixels that know nothing of each other, and a plain autoencoder."""
+        counted = IndependentPixels().fit(train[1]).costs(valid[1])
+        reader = self.reader_
+        known = Answered(reader(train[0]), train[1])
+        asked = Answered(reader(valid[0]), valid[1])
+        plain = self._autoencoder(known)
+        return [
+            {"name": "independent pixels", "bound": float(counted.mean())},
+            {"name": "plain autoencoder", **self._judge(plain, asked)},
+        ]
+
+    def _autoencoder(self, known: Answered) -> Autoencoder:
+        """A plain one of as many parameters, trained and chosen likewise."""
+        settings: PaintSettings = self.settings
+        shape, latent = self.reader_.shape, settings.model.latent * _BASELINE_LATENT
+        size = sum(weight.numel() for weight in self.network_.parameters())
+        units = Autoencoder.units(shape, latent, size)
+        share, seed = settings.data.held_out, settings.train.seed
+        held = held_out_rows(known.targets, share, seed, classes=False)
+        rest = np.setdiff1d(np.arange(len(known)), held)
+        learnt, chosen = (
+            Answered(known.sequences[rows], known.targets[rows])
+            for rows in (rest, held)
+        )
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            network = Autoencoder(shape, hidden_size=units, latent=latent)
+        network.head.start(torch.from_numpy(learnt.flat))
+        task = VectorTask(
+            *(network, learnt, chosen if len(held) else None),
+            *(settings.train, self._judge),
+        )
+        train(task, settings.train)
+        return network
+
+    # Verbs.
+
+    def evaluate(self, X: Any, y: object = None) -> dict[str, float]:  # noqa: ANN401
+        """A bound on -log P of a picture in nats, the mean over all: ``bound``.
+
+        Args:
+            X: The pictures.
+            y: Nothing; scikit-learn passes it.
+
+        Raises:
+            DataError: If a picture cannot be used.
+        """
+        return super().evaluate(X, X)
+
+    def score(self, X: Any, y: object = None) -> float:  # noqa: ANN401
+        """A bound on the mean log P of a picture, in nats: higher is better."""
+        return -self.evaluate(X)["bound"]
+
+    def log_prob(self, X: Any) -> np.ndarray:  # noqa: ANN401 (pictures)
+        """A lower bound on log P of each picture, in nats ``(items,)``.
+
+        Raises:
+            DataError: If a picture cannot be used.
+        """
+        return -self._bounds(self._fitted(), self._answered(X, X))
+
+    def predict(self, X: Any) -> np.ndarray:  # noqa: ANN401 (pictures)
+        """Pictures painted again: the chance of ink of each pixel.
+
+        Raises:
+            DataError: If a picture cannot be used.
+        """
+        return self.paint(X).pictures
+
+    @torch.no_grad()
+    def paint(self, X: Any) -> Painted:  # noqa: ANN401 (pictures)
+        """Paint pictures again, by the mean of what they say, and tell each stroke.
+
+        Raises:
+            DataError: If a picture cannot be used.
+        """
+        network: DrawNetwork = self._fitted()
+        pixels = pixels_of(as_pictures(X, self.reader_.shape), binary=self.binary)
+        given = torch.from_numpy(pixels).to(next(network.parameters()).device)
+        noise = given.new_zeros(network.steps, len(given), network.latent)
+        return _painted(network, given, noise)
+
+    @torch.no_grad()
+    def generate(self, number: int = 1, *, seed: int | None = None) -> Painted:
+        """Paint new pictures.
+
+        Args:
+            number: How many, at least 1.
+            seed: The same seed, the same pictures; ``None`` for others each time.
+
+        Raises:
+            ArgumentError: If the number is out of its range.
+        """
+        if number < 1:
+            raise ArgumentError(
+                f"generate: there must be at least 1 picture, got {number}."
+            )
+        network: DrawNetwork = self._fitted()
+        draw = torch.Generator()
+        if seed is None:
+            draw.seed()
+        else:
+            draw.manual_seed(seed)
+        z = torch.randn(network.steps, number, network.latent, generator=draw)
+        return _painted(network, None, z.to(next(network.parameters()).device))
+
+
+def _painted(network: DrawNetwork, pictures: Tensor | None, z: Tensor) -> Painted:
+    """What a network paints, as arrays with the items first."""
+    strokes = network.paint(pictures, z)
+    chances = strokes.canvases.sigmoid().transpose(0, 1).cpu().numpy()
+    windows = [network.window.corners(aim)[:, 0] for aim in strokes.aims]
+    return Painted(chances, torch.stack(windows, 1).cpu().numpy())
