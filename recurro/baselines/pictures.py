@@ -31,21 +31,24 @@ class NearestPicture:
         self.k = k
 
     def fit(
-        self, pictures: Sequence[np.ndarray], numbers: Sequence[str]
-    ) -> NearestPicture:
+        self, pictures: Sequence[np.ndarray] | np.ndarray, numbers: Sequence[str]
+    ) -> Self:
         """Learn the pictures by heart."""
-        from sklearn.neighbors import KNeighborsClassifier
+        from sklearn.neighbors import NearestNeighbors
 
-        self._model = KNeighborsClassifier(min(self.k, len(pictures)))
-        self._model.fit(_rows(pictures), list(numbers))
+        self._nearest = NearestNeighbors(n_neighbors=min(self.k, len(pictures)))
+        self._nearest.fit(_rows(pictures))
+        self._numbers = list(numbers)
         return self
 
-    def predict(self, pictures: Sequence[np.ndarray]) -> list[str]:
+    def predict(self, pictures: Sequence[np.ndarray] | np.ndarray) -> list[str]:
         """The number of each picture."""
-        return [str(number) for number in self._model.predict(_rows(pictures))]
+        rows = self._nearest.kneighbors(_rows(pictures), return_distance=False)
+        found = ([self._numbers[row] for row in near] for near in rows)
+        return [max(near, key=near.count) for near in found]  # the first if several
 
 
-def _rows(pictures: Sequence[np.ndarray]) -> np.ndarray:
+def _rows(pictures: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
     return np.stack(pictures).reshape(len(pictures), -1)
 
 
