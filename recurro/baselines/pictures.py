@@ -49,7 +49,7 @@ class NearestPicture:
 
 
 def _rows(pictures: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
-    return np.stack(pictures).reshape(len(pictures), -1)
+    return np.asarray(pictures).reshape(len(pictures), -1)
 
 
 class IndependentPixels:

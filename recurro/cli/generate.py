@@ -1,4 +1,4 @@
-"""``recurro generate``: text out of a run, music, or drawings."""
+"""``recurro generate``: text out of a run, music, drawings, or pictures."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ Seed = Annotated[
 Number = Annotated[
     int,
     typer.Option(
-        "--number", metavar="N", min=1, help="How many texts to write, or drawings."
+        "--number", metavar="N", min=1, help="How many texts to write, or pictures."
     ),
 ]
 Label = Annotated[
@@ -126,7 +126,8 @@ Png = Annotated[
     typer.Option(
         "--png",
         metavar="FILE",
-        help="Write them as PNG.",
+        help="Write them as PNG; of a run of paint, a strip of strokes of each "
+        "picture.",
         show_default=False,
         rich_help_panel=STROKES,
     ),
@@ -170,28 +171,28 @@ def generate(
     - lm, ngram: text; of a run of lines one item (--number for several).
     - music: a piece, as MIDI, as sound, or as the pitches of each frame.
     - strokes: drawings (--number), as SVG, as PNG, or as the points of each.
+    - paint: pictures (--number), stroke by stroke, as PNG.
     """
     given = dict(locals())
     _check_flags(given)
     use_threads(threads)
     from recurro.cli.language import open_run
     from recurro.cli.music import compose
+    from recurro.cli.pictures import paint
     from recurro.cli.sequences import TASKS
     from recurro.cli.show import print_json
     from recurro.cli.strokes import draw
     from recurro.tasks.runs import task_of
 
     task = task_of(run)
-    if task == "music":
-        compose(run, given)
-        return
-    if task == "strokes":
-        draw(run, given)
+    others = {"music": compose, "strokes": draw, "paint": paint}
+    if task in others:
+        others[task](run, given)
         return
     if task in TASKS:
         raise ArgumentError(
-            f"generate: RUN must be of lm, ngram, music or strokes, got one of {task}: "
-            f"'{run}'. Ask it with 'recurro predict'."
+            f"generate: RUN must be of lm, ngram, music, strokes or paint, got one of "
+            f"{task}: '{run}'. Ask it with 'recurro predict'."
         )
     _check_text(given)
     model = open_run(run)
@@ -248,9 +249,9 @@ def _check_flags(given: Mapping[str, Any]) -> None:
 
 
 def _check_text(given: Mapping[str, Any]) -> None:
-    """Refuse what only music and strokes have."""
+    """Refuse what only music, strokes and paint have."""
     kinds = {"midi": "music", "wav": "music", "tempo": "music"}
-    kinds |= {"svg": "strokes", "png": "strokes"}
+    kinds |= {"svg": "strokes", "png": "strokes or paint"}
     for name, kind in kinds.items():
         if given[name] is not None:
             raise ArgumentError(

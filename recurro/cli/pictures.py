@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from recurro.cli.music import refuse
 from recurro.cli.show import print_json, say
 from recurro.data.house_numbers import Part
 from recurro.data.numbered_pictures import read_numbered
@@ -119,16 +120,20 @@ def paint(run: Path, given: Mapping[str, Any]) -> None:
         given: The options of ``recurro generate``.
 
     Raises:
-        ArgumentError: If there is no file to paint to.
+        ArgumentError: If there is no file to paint to, or an option is for others.
         MissingExtraError: If pillow is not installed.
     """
+    others = ("length", "midi", "wav", "tempo", "svg")
+    refuse(given, "paint", (*others, *(["prompt"] if given["prompt"] else [])))
     path: Path | None = given["png"]
     if path is None or path.suffix.lower() != ".png":
         raise ArgumentError(
             f"--png: must name a file that ends in .png, for a run of paint, got "
             f"{'none' if path is None else str(path)!r}. Add --png FILE."
         )
-    painted = Painter.load(run).generate(given["number"], seed=given["seed"])
+    painted = Painter.load(run).generate(
+        given["number"], temperature=given["temperature"], seed=given["seed"]
+    )
     draw_strokes(path, painted)
     if given["json"]:
         print_json({"file": str(path), "pictures": painted.pictures.tolist()})

@@ -279,7 +279,7 @@ class GlimpseReader(SequenceEstimator):
         Raises:
             DataError: If a picture cannot be read.
         """
-        return self._numbers(answers(self._fitted(), self._read(X), _logits))
+        return self._numbers(self._scores(X))
 
     def confidence(self, X: Any) -> np.ndarray:  # noqa: ANN401 (pictures)
         """P(the number that is read) for each picture ``(items,)``.
@@ -287,12 +287,27 @@ class GlimpseReader(SequenceEstimator):
         Raises:
             DataError: If a picture cannot be read.
         """
-        logits = answers(self._fitted(), self._read(X), _logits)
+        logits = self._scores(X)
         told = logits - np.logaddexp.reduce(logits, axis=2, keepdims=True)
         told[:, 0, DIGITS] = -np.inf
         best, ended = told.max(2), told.argmax(2) == DIGITS
         counts = np.cumsum(np.pad(ended, ((0, 0), (1, 0)))[:, :-1], axis=1) == 0
         return np.exp((best * counts).sum(1))
+
+    def _scores(self, X: Any) -> np.ndarray:  # noqa: ANN401 (pictures)
+        """The scores of the classes of each digit ``(items, digits, classes)``."""
+        network = self._fitted()
+        sized = as_pictures(X, self.reader_.shape)
+        return answers(network, self.reader_(sized), _logits)
+
+    def evaluate(self, X: Any, y: Any) -> dict[str, float]:  # noqa: ANN401
+        """The share of numbers, and of their digits, that are read right.
+
+        Raises:
+            DataError: If pictures or numbers cannot be used.
+        """
+        self._fitted()
+        return super().evaluate(as_pictures(X, self.reader_.shape), y)
 
     def score(self, X: Any, y: Any) -> float:  # noqa: ANN401
         """The share of pictures whose number is read right.

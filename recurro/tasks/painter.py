@@ -277,7 +277,9 @@ class Painter(SequenceEstimator):
         Raises:
             DataError: If a picture cannot be used.
         """
-        return super().evaluate(X, X)
+        self._fitted()
+        sized = as_pictures(X, self.reader_.shape)
+        return super().evaluate(sized, sized)
 
     def score(self, X: Any, y: object = None) -> float:  # noqa: ANN401
         """A bound on the mean log P of a picture, in nats: higher is better."""
@@ -289,7 +291,9 @@ class Painter(SequenceEstimator):
         Raises:
             DataError: If a picture cannot be used.
         """
-        return -self._bounds(self._fitted(), self._answered(X, X))
+        network = self._fitted()
+        sized = as_pictures(X, self.reader_.shape)
+        return -self._bounds(network, self._answered(sized, sized))
 
     def predict(self, X: Any) -> np.ndarray:  # noqa: ANN401 (pictures)
         """Pictures painted again: the chance of ink of each pixel.
@@ -313,19 +317,24 @@ class Painter(SequenceEstimator):
         return _painted(network, given, noise)
 
     @torch.no_grad()
-    def generate(self, number: int = 1, *, seed: int | None = None) -> Painted:
+    def generate(
+        self, number: int = 1, *, temperature: float = 1.0, seed: int | None = None
+    ) -> Painted:
         """Paint new pictures.
 
         Args:
             number: How many, at least 1.
+            temperature: Deviation of what says what to paint: below 1 usual pictures,
+                above 1 odd ones.
             seed: The same seed, the same pictures; ``None`` for others each time.
 
         Raises:
             ArgumentError: If the number is out of its range.
         """
-        if number < 1:
+        if number < 1 or not 0 <= temperature < float("inf"):
             raise ArgumentError(
-                f"generate: there must be at least 1 picture, got {number}."
+                "generate: there must be at least 1 picture and a temperature that is "
+                f"a finite number of at least 0, got {number} and {temperature}."
             )
         network: DrawNetwork = self._fitted()
         draw = torch.Generator()
@@ -334,7 +343,8 @@ class Painter(SequenceEstimator):
         else:
             draw.manual_seed(seed)
         z = torch.randn(network.steps, number, network.latent, generator=draw)
-        return _painted(network, None, z.to(next(network.parameters()).device))
+        z = (z * temperature).to(next(network.parameters()).device)
+        return _painted(network, None, z)
 
 
 def _painted(network: DrawNetwork, pictures: Tensor | None, z: Tensor) -> Painted:

@@ -3,13 +3,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from recurro.data import pictures
+from recurro.data import pictures, read_picture
 from recurro.errors import MissingExtraError
 from recurro.report.strips import draw_glimpses, draw_strokes
 from recurro.tasks.glimpse_reader import Glances
 from recurro.tasks.painter import Painted
 
-Image = pytest.importorskip("PIL.Image")
+pytest.importorskip("PIL")
 
 
 def glances() -> Glances:
@@ -22,7 +22,7 @@ def glances() -> Glances:
 def test_a_strip_shows_each_glimpse(tmp_path) -> None:
     file = tmp_path / "glimpses.png"
     draw_glimpses(file, glances(), ["12", "4"])
-    sheet = np.asarray(Image.open(file)).astype(int)
+    sheet = read_picture(file).astype(int)
     times = 84 // 10
     assert sheet.shape == (
         2 * (20 * times + 20 + 18) + 10,
@@ -40,7 +40,7 @@ def test_a_strip_shows_each_stroke(tmp_path) -> None:
     windows = np.full((2, 3, 4), [1.0, 1.0, 4.0, 5.0])
     file = tmp_path / "strokes.png"
     draw_strokes(file, Painted(canvases, windows))
-    sheet = np.asarray(Image.open(file)).astype(int)
+    sheet = read_picture(file).astype(int)
     assert sheet.shape == (2 * 90 + 10, 10 + 4 * 90, 3)
     assert sheet[10 + 70, 10 + 70].tolist() == [238] * 3
     assert sheet[10 + 70, 10 + 3 * 90 + 70].tolist() == [0] * 3

@@ -22,7 +22,7 @@ def test_it_learns_what_pixels_know_of_each_other() -> None:
     """Of single digits that move about, better than pixels that know nothing."""
     images = draw_house_numbers(500, length=1, shape=(10, 10)).images
     model = Painter(
-        hidden_size=32, steps=3, epochs=8, batch_size=16, learning_rate=0.01
+        hidden_size=32, steps=2, epochs=6, batch_size=16, learning_rate=0.01
     )
     model.fit(images[:400])
     rows = {row["name"]: row["bound"] for row in model.baselines_}
@@ -56,7 +56,7 @@ def test_new_pictures_are_painted_stroke_by_stroke(model) -> None:
     again, other = model.generate(4, seed=1), model.generate(4, seed=2)
     assert np.array_equal(again.canvases, painted.canvases)
     assert not np.array_equal(other.canvases, painted.canvases)
-    with pytest.raises(ArgumentError, match="at least 1 picture, got 0"):
+    with pytest.raises(ArgumentError, match="at least 1 picture"):
         model.generate(0)
 
 
