@@ -31,7 +31,7 @@ from recurro.tasks.labels import (
     read_classes,
 )
 from recurro.tasks.metrics import class_f1, classification_figures
-from recurro.tasks.readers import Items, Sequencer
+from recurro.tasks.readers import Items, Reader
 from recurro.tasks.sequence import Data, SequenceEstimator
 from recurro.tasks.sequence_config import SequenceData, SequenceNetwork, TaskSettings
 from recurro.tasks.sequence_runs import Examples
@@ -188,7 +188,7 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         return None
 
     def _start(
-        self, network: VectorNetwork, reader: Sequencer, material: Examples
+        self, network: VectorNetwork, reader: Reader, material: Examples
     ) -> None:
         super()._start(network, reader, material)
         if network.evidence is not None:

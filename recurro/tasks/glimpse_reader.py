@@ -85,12 +85,12 @@ class GlimpseReader(SequenceEstimator):
             the network last. Empty if nothing was held out.
 
     Example:
-        >>> bars = [np.zeros((8, 8)), np.zeros((8, 8))]
-        >>> bars[0][:, 3], bars[1][3, :] = 1.0, 1.0
-        >>> model = GlimpseReader(hidden_size=16, patch=4, epochs=15, batch_size=8)
-        >>> model = model.fit(bars * 20, ["1", "7"] * 20)
-        >>> model.predict(bars)
-        ['1', '7']
+        >>> signs = [np.eye(8), np.ones((8, 8))]
+        >>> model = GlimpseReader(hidden_size=16, batch_size=4, learning_rate=0.01)
+        >>> model = model.set_params(epochs=10, held_out=0)
+        >>> model = model.fit(signs * 20, ["1", "8"] * 20)
+        >>> model.predict(signs)
+        ['1', '8']
 
     References:
         Mnih et al. (2014), arXiv 1406.6247; Ba, Mnih and Kavukcuoglu (2015), arXiv

@@ -80,8 +80,8 @@ class Painter(SequenceEstimator):
     Example:
         >>> bars = np.zeros((6, 8, 8))
         >>> bars[np.arange(6), np.arange(6) + 1] = 1.0
-        >>> model = Painter(hidden_size=16, steps=3, epochs=20, batch_size=8)
-        >>> model = model.fit(np.tile(bars, (10, 1, 1)))
+        >>> model = Painter(hidden_size=16, steps=3, epochs=3, batch_size=8)
+        >>> model = model.fit(np.tile(bars, (3, 1, 1)))
         >>> model.generate(2, seed=0).canvases.shape
         (2, 3, 8, 8)
 

@@ -297,13 +297,13 @@ class SequenceEstimator(NetworkEstimator):
         encoder, width = reader.encoder(settings.model)
         return self._joined(encoder, self._recurrent(width, settings), settings)
 
-    def _start(self, network: Any, reader: Sequencer, material: Examples) -> None:  # noqa: ANN401
+    def _start(self, network: Any, reader: Any, material: Examples) -> None:  # noqa: ANN401
         network.head.start(torch.as_tensor(flat(material.parts()[0][1])))
 
     def _task(
         self,
         network: TaughtNetwork,
-        reader: Sequencer,
+        reader: Any,  # noqa: ANN401 (of the task)
         settings: TaskSettings,
         material: Examples,
     ) -> VectorTask:

@@ -30,8 +30,14 @@ def test_it_learns_to_read_clearly_better_than_what_is_most_frequent() -> None:
         for count, part in ((700, "train"), (200, "test"))
     )
     model = GlimpseReader(
-        **{"hidden_size": 48, "glimpses": 1, "rotate": 0, "stretch": 0, "shift": 0},
-        **{"epochs": 8, "batch_size": 16, "learning_rate": 0.005},
+        hidden_size=48,
+        glimpses=1,
+        rotate=0,
+        stretch=0,
+        shift=0,
+        epochs=8,
+        batch_size=16,
+        learning_rate=0.005,
     )
     model.fit(train.images, train.numbers)
     usual = model.baselines_[0]
