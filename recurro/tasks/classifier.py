@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
-from typing import Any, ClassVar, Literal
+from collections.abc import Iterable
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -15,7 +14,6 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from recurro.baselines.sequences import classifier_baselines, fit_baselines
-from recurro.cells import LSTM, Cell
 from recurro.data import Sequences
 from recurro.data.sequences import flat
 from recurro.data.word_features import FEATURES
@@ -33,7 +31,12 @@ from recurro.tasks.labels import (
 from recurro.tasks.metrics import class_f1, classification_figures
 from recurro.tasks.readers import Items, Reader
 from recurro.tasks.sequence import Data, SequenceEstimator
-from recurro.tasks.sequence_config import SequenceData, SequenceNetwork, TaskSettings
+from recurro.tasks.sequence_config import (
+    OF_TABLES,
+    SequenceData,
+    SequenceNetwork,
+    TaskSettings,
+)
 from recurro.tasks.sequence_runs import Examples
 from recurro.tasks.vector_task import Answered, answers
 from recurro.train import RunFolder
@@ -41,7 +44,9 @@ from recurro.train import RunFolder
 __all__ = ["SequenceClassifier"]
 
 
-class SequenceClassifier(ClassifierMixin, SequenceEstimator):
+class SequenceClassifier(
+    ClassifierMixin, SequenceEstimator, without=(*OF_TABLES, "text")
+):
     """A recurrent classifier of texts or of series of numbers.
 
     P(class | x) = softmax(W pool_t(h_t) + b), with h_t of a recurrence that reads x, in
@@ -85,66 +90,6 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
     """
 
     task: ClassVar[str] = "classify"
-
-    def __init__(
-        self,
-        *,
-        tokens: str = "word",
-        lower: bool = False,
-        min_count: int | None = None,
-        max_size: int | None = None,
-        subwords: bool = False,
-        evidence: bool = False,
-        window: int | None = None,
-        stride: int = 1,
-        held_out: float = 0.1,
-        cell: Cell = LSTM(),  # noqa: B008 (a frozen value)
-        hidden_size: int = 64,
-        num_layers: int = 1,
-        bidirectional: bool = True,
-        embedding_size: int | None = None,
-        pooling: str | Sequence[str] = ("max", "mean"),
-        head: Literal["softmax", "ordinal"] = "softmax",
-        class_weight: Literal["balanced"] | Mapping[Any, float] | None = None,
-        dropout: float = 0.0,
-        recurrent_dropout: float = 0.0,
-        zoneout: float = 0.0,
-        weight_drop: float = 0.0,
-        backend: Literal["auto", "reference", "vendor", "cpu", "scan"] = "auto",
-        batch_size: int = 32,
-        epochs: int = 10,
-        max_steps: int | None = None,
-        max_seconds: float | None = None,
-        optimizer: str = "adam",
-        learning_rate: float = 0.002,
-        momentum: float = 0.0,
-        nesterov: bool = False,
-        betas: Sequence[float] = (0.9, 0.999),
-        weight_decay: float = 0.0,
-        nonmonotone: int = 5,
-        schedule: Literal["constant", "cosine", "plateau"] = "constant",
-        warmup_steps: int = 0,
-        final_rate: float = 0.0,
-        plateau_factor: float = 4.0,
-        plateau_patience: int = 0,
-        clip: float | Literal["auto"] | None = 1.0,
-        clip_mode: Literal["norm", "element"] = "norm",
-        accumulate: int = 1,
-        validate_every: int | None = None,
-        patience: int | None = None,
-        keep: Literal["best", "last"] = "best",
-        checkpoint_seconds: float | None = 120.0,
-        checkpoint_steps: int | None = None,
-        log_every: int = 50,
-        seed: int = 0,
-        precision: Literal["32", "bf16"] = "32",
-        device: str = "auto",
-        out: str | Path | None = None,
-        overwrite: bool = False,
-    ) -> None:
-        values = dict(locals())
-        del values["self"]
-        vars(self).update(values)
 
     def _learn_targets(self, y: Any) -> np.ndarray:  # noqa: ANN401
         classes, ids = np.unique(_labels(y), return_inverse=True)

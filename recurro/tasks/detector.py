@@ -6,8 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from math import log10
-from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -16,7 +15,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from recurro.baselines import ThreeSigma
-from recurro.cells import GRU, Cell
+from recurro.cells import GRU
 from recurro.data import Scaler, Sequences, join_series
 from recurro.data.sequences import flat
 from recurro.errors import DataError, RunError
@@ -63,7 +62,9 @@ class Probation:
     deviation: Sequence[float]
 
 
-class AnomalyDetector(OutlierMixin, NetworkEstimator):
+class AnomalyDetector(
+    OutlierMixin, NetworkEstimator, without=("bidirectional",), defaults={"cell": GRU()}
+):
     """A detector of anomalies in a stream, by a forecast of one step.
 
     A recurrent network learns p(x_t | x_1 ... x_{t-1}), a Student t distribution of
@@ -110,65 +111,6 @@ class AnomalyDetector(OutlierMixin, NetworkEstimator):
 
     task: ClassVar[str] = "detect"
     kind: ClassVar[type[TaskSettings]] = DetectSettings
-
-    def __init__(
-        self,
-        *,
-        time: str | None = None,
-        target: Sequence[str] = (),
-        label: str | None = None,
-        stamps: Literal["even", "rising", "any"] = "even",
-        fill: Literal["none", "previous", "linear"] = "none",
-        calendar: Sequence[str] = ("hour", "weekday", "week"),
-        probation: float = 0.15,
-        held_out: float = 0.3,
-        window: int = 96,
-        short: int = 10,
-        memory: int = 8000,
-        threshold: float = 1e-5,
-        cell: Cell = GRU(),  # noqa: B008 (a frozen value)
-        hidden_size: int = 32,
-        num_layers: int = 1,
-        embedding_size: int | None = None,
-        dropout: float = 0.1,
-        recurrent_dropout: float = 0.0,
-        zoneout: float = 0.0,
-        weight_drop: float = 0.0,
-        backend: Literal["auto", "reference", "vendor", "cpu", "scan"] = "auto",
-        batch_size: int = 16,
-        epochs: int = 200,
-        max_steps: int | None = 400,
-        max_seconds: float | None = None,
-        optimizer: str = "adam",
-        learning_rate: float = 0.003,
-        momentum: float = 0.0,
-        nesterov: bool = False,
-        betas: Sequence[float] = (0.9, 0.999),
-        weight_decay: float = 0.0,
-        nonmonotone: int = 5,
-        schedule: Literal["constant", "cosine", "plateau"] = "constant",
-        warmup_steps: int = 0,
-        final_rate: float = 0.0,
-        plateau_factor: float = 4.0,
-        plateau_patience: int = 0,
-        clip: float | Literal["auto"] | None = 1.0,
-        clip_mode: Literal["norm", "element"] = "norm",
-        accumulate: int = 1,
-        validate_every: int | None = None,
-        patience: int | None = None,
-        keep: Literal["best", "last"] = "best",
-        checkpoint_seconds: float | None = 120.0,
-        checkpoint_steps: int | None = None,
-        log_every: int = 50,
-        seed: int = 0,
-        precision: Literal["32", "bf16"] = "32",
-        device: str = "auto",
-        out: str | Path | None = None,
-        overwrite: bool = False,
-    ) -> None:
-        values = dict(locals())
-        del values["self"]
-        vars(self).update(values)
 
     # Learning.
 

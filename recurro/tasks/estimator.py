@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar, Protocol, Self
@@ -15,6 +15,7 @@ from torch import nn
 
 from recurro.cells import Cell
 from recurro.nn import Recurrent
+from recurro.tasks.arguments import constructor
 from recurro.tasks.comparison import Comparison, read_comparison
 from recurro.tasks.config import cell_tree
 from recurro.tasks.network import load_weights
@@ -62,6 +63,18 @@ class NetworkEstimator(BaseEstimator, ABC):
     cell: Cell
     out: str | Path | None
     overwrite: bool
+
+    def __init_subclass__(
+        cls, without: Sequence[str] = (), defaults: Mapping[str, Any] | None = None
+    ) -> None:
+        """Make the arguments of a task out of its settings; see ``constructor``."""
+        super().__init_subclass__()
+        if "task" in vars(cls) and "__init__" not in vars(cls):
+            cls.__init__ = constructor(cls.kind, without, defaults or {})
+
+    def __init__(self, **arguments: Any) -> None:  # noqa: ANN401
+        """Store the arguments; each task has its own, see ``__init_subclass__``."""
+        raise NotImplementedError
 
     _origin: Mapping[str, Any] = MappingProxyType({})  # where data come from, if known
 

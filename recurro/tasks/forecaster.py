@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import polars as pl
 
-from recurro.cells import GRU, Cell
+from recurro.cells import GRU
 from recurro.data import (
     SeriesTable,
     Window,
@@ -31,7 +31,6 @@ from recurro.tasks.forecast_config import (
     LEVELS,
     ForecastModel,
     ForecastSettings,
-    HeadName,
 )
 from recurro.tasks.forecast_figures import (
     baselines_told,
@@ -77,7 +76,11 @@ _BEGUN = 4096
 """Training windows at most that a head learns its place and scale from."""
 
 
-class Forecaster(NetworkEstimator):
+class Forecaster(
+    NetworkEstimator,
+    without=("bidirectional", "embedding_size"),
+    defaults={"cell": GRU()},
+):
     """A recurrent model of what comes next in one or many series.
 
         y_{t+1..t+F} = A y_{t-H+1..t} + a + e,   e ~ head(h_t, known_{t+1..t+F})
@@ -118,73 +121,6 @@ class Forecaster(NetworkEstimator):
 
     task: ClassVar[str] = "forecast"
     kind: ClassVar[type[TaskSettings]] = ForecastSettings
-
-    def __init__(
-        self,
-        *,
-        time: str | None = None,
-        id: str | None = None,
-        target: str | Sequence[str] = (),
-        known: str | Sequence[str] = (),
-        past: str | Sequence[str] = (),
-        static: str | Sequence[str] = (),
-        calendar: str | Sequence[str] = (),
-        fill: Literal["none", "previous", "linear"] = "none",
-        stamps: Literal["even", "rising"] = "even",
-        until: str | int | None = None,
-        returns: bool = False,
-        horizon: int = 24,
-        history: int | None = None,
-        stride: int = 1,
-        season_length: int | None = None,
-        subtract_last: bool | None = None,
-        held_out: float = 0.2,
-        cell: Cell = GRU(),  # noqa: B008 (a frozen value)
-        hidden_size: int = 32,
-        num_layers: int = 1,
-        head: HeadName = "normal",
-        levels: Sequence[float] = LEVELS,
-        linear: bool = True,
-        level: bool = False,
-        dropout: float = 0.2,
-        recurrent_dropout: float = 0.0,
-        zoneout: float = 0.0,
-        weight_drop: float = 0.0,
-        backend: Literal["auto", "reference", "vendor", "cpu", "scan"] = "auto",
-        batch_size: int = 64,
-        epochs: int = 10,
-        max_steps: int | None = None,
-        max_seconds: float | None = None,
-        optimizer: str = "adam",
-        learning_rate: float = 0.001,
-        momentum: float = 0.0,
-        nesterov: bool = False,
-        betas: Sequence[float] = (0.9, 0.999),
-        weight_decay: float = 0.0,
-        nonmonotone: int = 5,
-        schedule: Literal["constant", "cosine", "plateau"] = "constant",
-        warmup_steps: int = 0,
-        final_rate: float = 0.0,
-        plateau_factor: float = 4.0,
-        plateau_patience: int = 0,
-        clip: float | Literal["auto"] | None = 1.0,
-        clip_mode: Literal["norm", "element"] = "norm",
-        accumulate: int = 1,
-        validate_every: int | None = None,
-        patience: int | None = 3,
-        keep: Literal["best", "last"] = "best",
-        checkpoint_seconds: float | None = 120.0,
-        checkpoint_steps: int | None = None,
-        log_every: int = 50,
-        seed: int = 0,
-        precision: Literal["32", "bf16"] = "32",
-        device: str = "auto",
-        out: str | Path | None = None,
-        overwrite: bool = False,
-    ) -> None:
-        values = dict(locals())
-        del values["self"]
-        vars(self).update(values)
 
     # Learning.
 

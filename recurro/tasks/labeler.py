@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import clone
 
-from recurro.cells import LSTM, Cell, Memoryless
+from recurro.cells import Cell, Memoryless
 from recurro.data import Sequences
 from recurro.tasks.comparison import Comparison
 from recurro.tasks.frames import FilmReader, as_frames, learn_frames, load_frames
 from recurro.tasks.in_step import StepClassifier
 from recurro.tasks.metrics import classification_figures
 from recurro.tasks.readers import Items, SeriesReader
-from recurro.tasks.sequence_config import TaskSettings
+from recurro.tasks.sequence_config import OF_TABLES, TaskSettings
 from recurro.tasks.step_config import FrameSettings
 from recurro.train import RunFolder
 
 __all__ = ["FrameLabeler"]
 
 
-class FrameLabeler(StepClassifier):
+class FrameLabeler(StepClassifier, without=OF_TABLES):
     """A recurrent model of the label of each frame of a sequence.
 
     p(label_t | x_1 ... x_t) = softmax(W h_t + b), with h_t of a recurrence that reads
@@ -62,63 +60,6 @@ class FrameLabeler(StepClassifier):
     kind: ClassVar[type[TaskSettings]] = FrameSettings
 
     cell: Cell
-
-    def __init__(
-        self,
-        *,
-        encoding: str = "utf-8",
-        label: str | None = None,
-        id: str | None = None,
-        time: str | None = None,
-        features: Sequence[str] = (),
-        test: str | None = None,
-        held_out: float = 0.1,
-        cell: Cell = LSTM(),  # noqa: B008 (a frozen value)
-        hidden_size: int = 64,
-        num_layers: int = 1,
-        bidirectional: bool = False,
-        embedding_size: int | None = None,
-        head: Literal["softmax", "crf"] = "softmax",
-        class_weight: Literal["balanced"] | Mapping[Any, float] | None = None,
-        dropout: float = 0.0,
-        recurrent_dropout: float = 0.0,
-        zoneout: float = 0.0,
-        weight_drop: float = 0.0,
-        backend: Literal["auto", "reference", "vendor", "cpu", "scan"] = "auto",
-        batch_size: int = 32,
-        epochs: int = 10,
-        max_steps: int | None = None,
-        max_seconds: float | None = None,
-        optimizer: str = "adam",
-        learning_rate: float = 0.002,
-        momentum: float = 0.0,
-        nesterov: bool = False,
-        betas: Sequence[float] = (0.9, 0.999),
-        weight_decay: float = 0.0,
-        nonmonotone: int = 5,
-        schedule: Literal["constant", "cosine", "plateau"] = "constant",
-        warmup_steps: int = 0,
-        final_rate: float = 0.0,
-        plateau_factor: float = 4.0,
-        plateau_patience: int = 0,
-        clip: float | Literal["auto"] | None = 1.0,
-        clip_mode: Literal["norm", "element"] = "norm",
-        accumulate: int = 1,
-        validate_every: int | None = None,
-        patience: int | None = None,
-        keep: Literal["best", "last"] = "best",
-        checkpoint_seconds: float | None = 120.0,
-        checkpoint_steps: int | None = None,
-        log_every: int = 50,
-        seed: int = 0,
-        precision: Literal["32", "bf16"] = "32",
-        device: str = "auto",
-        out: str | Path | None = None,
-        overwrite: bool = False,
-    ) -> None:
-        values = dict(locals())
-        del values["self"]
-        vars(self).update(values)
 
     def _items(self, X: Any) -> Items:  # noqa: ANN401
         return as_frames(X)

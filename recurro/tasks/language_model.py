@@ -132,6 +132,7 @@ class LanguageModel(Speaker, BaseEstimator):
         nesterov: bool = False,
         betas: Sequence[float] = (0.9, 0.999),
         weight_decay: float = 0.0,
+        average: float | None = None,
         nonmonotone: int = 5,
         schedule: Literal["constant", "cosine", "plateau"] = "constant",
         warmup_steps: int = 0,

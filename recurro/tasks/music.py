@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -14,7 +12,6 @@ from torch import Tensor, nn
 from torch.distributions import Bernoulli, Independent
 
 from recurro.baselines.music import IndependentKeys, MarkovKeys
-from recurro.cells import LSTM, Cell
 from recurro.data import Score, Sequences, as_roll, roll_of, score_of
 from recurro.data.music import KEYS, LOWEST
 from recurro.errors import ArgumentError, DataError, RunError
@@ -23,7 +20,6 @@ from recurro.tasks.comparison import Comparison
 from recurro.tasks.next_step import NextStepModel
 from recurro.tasks.sequence import Data
 from recurro.tasks.sequence_config import (
-    Backend,
     ItemData,
     RecurrentNetwork,
     SequenceTraining,
@@ -114,7 +110,7 @@ class _Keyboard:
         return _Keyboard()
 
 
-class MusicModel(NextStepModel):
+class MusicModel(NextStepModel, without=("bidirectional",)):
     """A recurrent model of polyphonic music, frame by frame.
 
     P(piece) = prod_t prod_k P(key k sounds in frame t | frames before), with the
@@ -153,55 +149,6 @@ class MusicModel(NextStepModel):
     kind: ClassVar[type[TaskSettings]] = MusicSettings
 
     step: float
-
-    def __init__(
-        self,
-        *,
-        step: float = 1.0,
-        held_out: float = 0.1,
-        cell: Cell = LSTM(),  # noqa: B008 (a frozen value)
-        hidden_size: int = 256,
-        num_layers: int = 1,
-        embedding_size: int | None = None,
-        dropout: float = 0.3,
-        recurrent_dropout: float = 0.0,
-        zoneout: float = 0.0,
-        weight_drop: float = 0.0,
-        backend: Backend = "auto",
-        batch_size: int = 16,
-        epochs: int = 60,
-        max_steps: int | None = None,
-        max_seconds: float | None = None,
-        optimizer: str = "adam",
-        learning_rate: float = 0.005,
-        momentum: float = 0.0,
-        nesterov: bool = False,
-        betas: Sequence[float] = (0.9, 0.999),
-        weight_decay: float = 0.0,
-        nonmonotone: int = 5,
-        schedule: Literal["constant", "cosine", "plateau"] = "cosine",
-        warmup_steps: int = 0,
-        final_rate: float = 0.0,
-        plateau_factor: float = 4.0,
-        plateau_patience: int = 0,
-        clip: float | Literal["auto"] | None = 1.0,
-        clip_mode: Literal["norm", "element"] = "norm",
-        accumulate: int = 1,
-        validate_every: int | None = None,
-        patience: int | None = None,
-        keep: Literal["best", "last"] = "best",
-        checkpoint_seconds: float | None = 120.0,
-        checkpoint_steps: int | None = None,
-        log_every: int = 50,
-        seed: int = 0,
-        precision: Literal["32", "bf16"] = "32",
-        device: str = "auto",
-        out: str | Path | None = None,
-        overwrite: bool = False,
-    ) -> None:
-        values = dict(locals())
-        del values["self"]
-        vars(self).update(values)
 
     # What is read and told.
 

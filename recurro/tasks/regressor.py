@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any, ClassVar, Literal
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -15,7 +14,6 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from recurro.baselines.sequences import fit_baselines, regressor_baselines
-from recurro.cells import LSTM, Cell
 from recurro.data import RecordingWindows
 from recurro.errors import ArgumentError, DataError, RunError
 from recurro.nn import (
@@ -30,7 +28,7 @@ from recurro.tasks.comparison import Comparison
 from recurro.tasks.metrics import regression_figures
 from recurro.tasks.readers import Items
 from recurro.tasks.sequence import Data, SequenceEstimator
-from recurro.tasks.sequence_config import HeadName, SequenceNetwork
+from recurro.tasks.sequence_config import OF_TABLES, HeadName, SequenceNetwork
 from recurro.tasks.vector_task import Answered, answers, deviates_of, mean_loss
 from recurro.train import RunFolder
 
@@ -41,7 +39,12 @@ LEVEL = 0.9
 INTERVALS = "intervals.json"
 
 
-class SequenceRegressor(RegressorMixin, SequenceEstimator):
+class SequenceRegressor(
+    RegressorMixin,
+    SequenceEstimator,
+    without=(*OF_TABLES, "text", "evidence", "class_weight"),
+    defaults={"head": "normal"},
+):
     """A recurrent model of the number that goes with a text or a series.
 
     p(y | x) = head(pool_t(h_t)), with h_t of a recurrence that reads x, in both
@@ -79,64 +82,6 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
     """
 
     task: ClassVar[str] = "regress"
-
-    def __init__(
-        self,
-        *,
-        tokens: str = "word",
-        lower: bool = False,
-        min_count: int | None = None,
-        max_size: int | None = None,
-        subwords: bool = False,
-        window: int | None = None,
-        stride: int = 1,
-        held_out: float = 0.1,
-        cell: Cell = LSTM(),  # noqa: B008 (a frozen value)
-        hidden_size: int = 64,
-        num_layers: int = 1,
-        bidirectional: bool = True,
-        embedding_size: int | None = None,
-        pooling: str | Sequence[str] = ("max", "mean"),
-        head: Literal["normal", "plain", "log-normal", "poisson"] = "normal",
-        dropout: float = 0.0,
-        recurrent_dropout: float = 0.0,
-        zoneout: float = 0.0,
-        weight_drop: float = 0.0,
-        backend: Literal["auto", "reference", "vendor", "cpu", "scan"] = "auto",
-        batch_size: int = 32,
-        epochs: int = 10,
-        max_steps: int | None = None,
-        max_seconds: float | None = None,
-        optimizer: str = "adam",
-        learning_rate: float = 0.002,
-        momentum: float = 0.0,
-        nesterov: bool = False,
-        betas: Sequence[float] = (0.9, 0.999),
-        weight_decay: float = 0.0,
-        nonmonotone: int = 5,
-        schedule: Literal["constant", "cosine", "plateau"] = "constant",
-        warmup_steps: int = 0,
-        final_rate: float = 0.0,
-        plateau_factor: float = 4.0,
-        plateau_patience: int = 0,
-        clip: float | Literal["auto"] | None = 1.0,
-        clip_mode: Literal["norm", "element"] = "norm",
-        accumulate: int = 1,
-        validate_every: int | None = None,
-        patience: int | None = None,
-        keep: Literal["best", "last"] = "best",
-        checkpoint_seconds: float | None = 120.0,
-        checkpoint_steps: int | None = None,
-        log_every: int = 50,
-        seed: int = 0,
-        precision: Literal["32", "bf16"] = "32",
-        device: str = "auto",
-        out: str | Path | None = None,
-        overwrite: bool = False,
-    ) -> None:
-        values = dict(locals())
-        del values["self"]
-        vars(self).update(values)
 
     def _learn_targets(self, y: Any) -> np.ndarray:  # noqa: ANN401
         self.deviates_ = np.zeros(0)

@@ -17,7 +17,9 @@ from recurro.tasks.config import DataSettings, Tree, build_cell
 from recurro.train import Settings, TrainSettings
 
 __all__ = [
+    "CHUNKED",
     "HEADS",
+    "OF_TABLES",
     "SECTIONS",
     "Backend",
     "ClassWeight",
@@ -95,6 +97,10 @@ class TableData(ItemData):
         return Roles(
             label=self.label, id=self.id, time=self.time, features=self.features
         )
+
+
+OF_TABLES = tuple(TableData.__annotations__)
+"""What only says how a table is read."""
 
 
 class SequenceData(TableData):
@@ -265,7 +271,7 @@ class SequenceTraining(TrainSettings):
     def _read_whole(cls, values: object) -> object:
         """Refuse what only a sequence in chunks has."""
         given = values if isinstance(values, dict) else {}
-        for key in _CHUNKED:
+        for key in CHUNKED:
             if key in given:
                 raise SettingError(
                     cls.__name__,
@@ -276,7 +282,7 @@ class SequenceTraining(TrainSettings):
         return values
 
 
-_CHUNKED = ("k1", "k2", "scale_by_length")
+CHUNKED = ("k1", "k2", "scale_by_length")
 """What only concerns a sequence that is cut into chunks."""
 
 
@@ -299,7 +305,7 @@ class TaskSettings(Settings):
 
     def tree(self) -> Tree:
         """Plain values that give equal settings: ``SequenceSettings(**tree)``."""
-        return self.model_dump(mode="json", exclude={"train": {*_CHUNKED}})
+        return self.model_dump(mode="json", exclude={"train": {*CHUNKED}})
 
     def arguments(self, cell: Cell | None = None) -> Tree:
         """Values by name; the arguments of the task's class are among them.
@@ -313,7 +319,7 @@ class TaskSettings(Settings):
         return {
             **self.data.model_dump(exclude={"files"}),
             **self.model.model_dump(exclude={"cell"}),
-            **self.train.model_dump(exclude={*_CHUNKED}),
+            **self.train.model_dump(exclude={*CHUNKED}),
             "cell": build_cell(self.model.cell, cell),
         }
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 from torch import Tensor, nn
 from torch.distributions import Categorical
 
 from recurro.baselines import JoinedTemplates, MostFrequentText
-from recurro.cells import LSTM, Cell
 from recurro.data import (
     Sequences,
     Tokenizer,
@@ -46,7 +45,7 @@ __all__ = ["SpeechRecognizer"]
 Ids = tuple[int, ...]
 
 
-class SpeechRecognizer(SequenceEstimator):
+class SpeechRecognizer(SequenceEstimator, defaults={"join": 1, "language_model": None}):
     """A recurrent recogniser of speech: recordings in, texts out.
 
     P(text | x) = sum over all paths that mean it of prod_t softmax(W h_t + b), with h_t
@@ -97,74 +96,6 @@ class SpeechRecognizer(SequenceEstimator):
     seed: int
     language_model: Speaker | Path | str | None
     tokenizer_: Tokenizer
-
-    def __init__(
-        self,
-        *,
-        rate: int = 8000,
-        bands: int = 40,
-        window: float = 0.025,
-        hop: float = 0.010,
-        stack: int = 3,
-        tokens: Literal["char", "word"] = "char",
-        lower: bool = False,
-        join: int | Sequence[int] = 1,
-        joint: str | None = None,
-        gap: float = 0.3,
-        speed: float = 0.12,
-        gain: float = 6.0,
-        noise: float | None = 15.0,
-        mask_bands: int = 8,
-        mask_time: float = 0.1,
-        held_out: float = 0.1,
-        cell: Cell = LSTM(),  # noqa: B008 (a frozen value)
-        hidden_size: int = 128,
-        num_layers: int = 2,
-        bidirectional: bool = True,
-        embedding_size: int | None = None,
-        dropout: float = 0.3,
-        recurrent_dropout: float = 0.0,
-        zoneout: float = 0.0,
-        weight_drop: float = 0.0,
-        backend: Literal["auto", "reference", "vendor", "cpu", "scan"] = "auto",
-        beam_size: int | None = None,
-        language_model: Speaker | Path | str | None = None,
-        language_weight: float = 0.5,
-        length_bonus: float = 0.0,
-        batch_size: int = 16,
-        epochs: int = 60,
-        max_steps: int | None = None,
-        max_seconds: float | None = None,
-        optimizer: str = "adam",
-        learning_rate: float = 0.003,
-        momentum: float = 0.0,
-        nesterov: bool = False,
-        betas: Sequence[float] = (0.9, 0.999),
-        weight_decay: float = 0.0,
-        nonmonotone: int = 5,
-        schedule: Literal["constant", "cosine", "plateau"] = "cosine",
-        warmup_steps: int = 50,
-        final_rate: float = 0.0,
-        plateau_factor: float = 4.0,
-        plateau_patience: int = 0,
-        clip: float | Literal["auto"] | None = 1.0,
-        clip_mode: Literal["norm", "element"] = "norm",
-        accumulate: int = 1,
-        validate_every: int | None = None,
-        patience: int | None = None,
-        keep: Literal["best", "last"] = "best",
-        checkpoint_seconds: float | None = 120.0,
-        checkpoint_steps: int | None = None,
-        log_every: int = 50,
-        seed: int = 0,
-        precision: Literal["32", "bf16"] = "32",
-        device: str = "auto",
-        out: str | Path | None = None,
-        overwrite: bool = False,
-    ) -> None:
-        values = dict(locals())
-        del values["self"]
-        vars(self).update(values)
 
     # Recordings and texts.
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any, ClassVar, Literal
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 
 from recurro.baselines import HMMTagger, MostFrequentTag
-from recurro.cells import LSTM, Cell
 from recurro.data import (
     Sequences,
     allowed_transitions,
@@ -32,7 +30,7 @@ from recurro.train import RunFolder
 __all__ = ["SequenceTagger"]
 
 
-class SequenceTagger(StepClassifier):
+class SequenceTagger(StepClassifier, without=("column", "encoding", "valid", "test")):
     """A recurrent model of the tag of each word of a sentence.
 
     p(tags | words) = head(h_1 ... h_T), with h_t of a recurrence that reads, in both
@@ -68,63 +66,6 @@ class SequenceTagger(StepClassifier):
 
     task: ClassVar[str] = "tag"
     kind: ClassVar[type[TaskSettings]] = TagSettings
-
-    def __init__(
-        self,
-        *,
-        lower: bool = True,
-        min_count: int = 1,
-        held_out: float = 0.1,
-        cell: Cell = LSTM(),  # noqa: B008 (a frozen value)
-        hidden_size: int = 128,
-        num_layers: int = 1,
-        bidirectional: bool = True,
-        embedding_size: int | None = 100,
-        letter_embedding_size: int = 32,
-        letter_hidden_size: int = 64,
-        word_dropout: float = 0.25,
-        vectors: str | None = None,
-        head: Literal["softmax", "crf"] = "softmax",
-        class_weight: Literal["balanced"] | Mapping[Any, float] | None = None,
-        dropout: float = 0.4,
-        recurrent_dropout: float = 0.0,
-        zoneout: float = 0.0,
-        weight_drop: float = 0.0,
-        backend: Literal["auto", "reference", "vendor", "cpu", "scan"] = "auto",
-        batch_size: int = 32,
-        epochs: int = 10,
-        max_steps: int | None = None,
-        max_seconds: float | None = None,
-        optimizer: str = "adam",
-        learning_rate: float = 0.004,
-        momentum: float = 0.0,
-        nesterov: bool = False,
-        betas: Sequence[float] = (0.9, 0.999),
-        weight_decay: float = 0.0,
-        nonmonotone: int = 5,
-        schedule: Literal["constant", "cosine", "plateau"] = "cosine",
-        warmup_steps: int = 0,
-        final_rate: float = 0.0,
-        plateau_factor: float = 4.0,
-        plateau_patience: int = 0,
-        clip: float | Literal["auto"] | None = 1.0,
-        clip_mode: Literal["norm", "element"] = "norm",
-        accumulate: int = 1,
-        validate_every: int | None = None,
-        patience: int | None = None,
-        keep: Literal["best", "last"] = "best",
-        checkpoint_seconds: float | None = 120.0,
-        checkpoint_steps: int | None = None,
-        log_every: int = 50,
-        seed: int = 0,
-        precision: Literal["32", "bf16"] = "32",
-        device: str = "auto",
-        out: str | Path | None = None,
-        overwrite: bool = False,
-    ) -> None:
-        values = dict(locals())
-        del values["self"]
-        vars(self).update(values)
 
     def _items(self, X: Any) -> Items:  # noqa: ANN401
         return as_sentences(X)

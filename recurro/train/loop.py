@@ -50,7 +50,7 @@ __all__ = ["train"]
 
 _SHAPING = (
     *("optimizer", "momentum", "nesterov", "betas", "weight_decay"),
-    *("k1", "k2", "accumulate", "keep", "seed"),
+    *("average", "k1", "k2", "accumulate", "keep", "seed"),
 )
 
 
@@ -136,7 +136,9 @@ class _Run:
         self.network = task.network.to(devices.device)
         self.parameters = [p for p in self.network.parameters() if p.requires_grad]
         self.optimizer = make_optimizer(self.parameters, settings)
-        self.average = Average(self.parameters)
+        self.average = Average(self.parameters, settings.average or 1.0)
+        if settings.average is not None:
+            self.average.start()
         self.clipper = Clipper(settings.clip)
         truncation = tbptt(settings.k1, settings.k2)
         self.carry = Carry(truncation.window)

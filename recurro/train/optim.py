@@ -106,7 +106,13 @@ def worse_than_before(scores: Sequence[float], nonmonotone: int) -> bool:
 
 
 class Average:
-    """The mean of the weights over the updates since it began.
+    """The mean of the weights over the updates since it began, or over the latest.
+
+    mean_n = mean_{n-1} + max(1 - d, 1 / n) (w_n - mean_{n-1}),  d the decay
+
+    Args:
+        parameters: The weights.
+        decay: In (0, 1]; 1 for the mean over all.
 
     Example:
         >>> weight = nn.Parameter(torch.tensor([1.0]))
@@ -122,9 +128,9 @@ class Average:
         4.0
     """
 
-    def __init__(self, parameters: Sequence[nn.Parameter]) -> None:
+    def __init__(self, parameters: Sequence[nn.Parameter], decay: float = 1.0) -> None:
         """Begin with nothing averaged."""
-        self._parameters = list(parameters)
+        self._parameters, self._decay = list(parameters), decay
         self._means: list[Tensor] = []
         self._count = 0
 
@@ -144,8 +150,9 @@ class Average:
         """Count today's weights in, if averaging has begun."""
         if self._means:
             self._count += 1
+            share = max(1 - self._decay, 1 / self._count)
             for mean, parameter in zip(self._means, self._parameters, strict=True):
-                mean.lerp_(parameter, 1 / self._count)
+                mean.lerp_(parameter, share)
 
     @contextmanager
     def swapped_in(self) -> Iterator[None]:

@@ -119,6 +119,9 @@ class TrainSettings(Settings):
         betas: The two decay rates of adam and adamw, each in [0, 1).
         weight_decay: Added to the gradient as ``weight_decay * w`` (for adamw taken off
             the weight instead, times the rate), on every parameter, biases too.
+        average: Decay d of a running mean of the weights, in (0, 1); the mean is what
+            is scored and kept. After n updates mean += max(1 - d, 1 / n) (w - mean):
+            about the last 1 / (1 - d) count. ``None`` for the weights themselves.
         nonmonotone: For asgd: averaging begins when validation is worse than the best
             of all but the last ``nonmonotone`` validations.
         schedule: ``constant``; ``cosine``, down to ``final_rate`` at the end of the
@@ -165,6 +168,7 @@ auto or none, got 'never'. Leave it out for 1.0.
     nesterov: bool = False
     betas: tuple[float, float] = (0.9, 0.999)
     weight_decay: float = Field(0.0, ge=0, allow_inf_nan=False)
+    average: float | None = Field(None, gt=0, lt=1)
     nonmonotone: int = Field(5, ge=1)
     schedule: Literal["constant", "cosine", "plateau"] = "constant"
     warmup_steps: int = Field(0, ge=0)
@@ -247,6 +251,12 @@ auto or none, got 'never'. Leave it out for 1.0.
                 "weight_decay",
                 "must be 0 for rprop, which reads only the gradient's "
                 f"sign, got {self.weight_decay}. Leave it out.",
+            ),
+            (
+                self.average is not None and self.optimizer == "asgd",
+                "average",
+                "must be left out for asgd, which averages by a rule of its own, got "
+                f"{self.average}. Leave it out, or use another optimizer.",
             ),
             (
                 not all(0 <= beta < 1 for beta in self.betas),

@@ -211,6 +211,17 @@ def test_averaging_begins_when_validation_stops_improving():
     torch.testing.assert_close(task.seen[3], torch.stack(path[60:80]).mean(0))
 
 
+def test_a_running_mean_is_scored_and_kept():
+    task, path = Scripted([1] * 3), []
+    task.network.constrain = lambda: path.append(weights(task).clone())
+    train(task, changed(average=0.9, epochs=3, keep="last"))
+    mean = torch.zeros_like(path[0])
+    for n, latest in enumerate(path, 1):
+        mean += max(0.1, 1 / n) * (latest - mean)
+    torch.testing.assert_close(task.seen[-1], mean)
+    torch.testing.assert_close(weights(task), mean)
+
+
 def test_the_hook_after_each_update():
     task = ToyTask()
     task.network.constrain = lambda: task.network.rnn.weight_hh_l0.data.clamp_(

@@ -102,6 +102,21 @@ def test_the_average_is_the_mean_of_the_weights_since_it_began():
     torch.testing.assert_close(parameter.data, weights[-1], rtol=0, atol=0)
 
 
+def test_a_running_mean_is_plain_until_its_window_is_full():
+    weights = torch.randn(9, 2, generator=torch.Generator().manual_seed(0))
+    parameter = nn.Parameter(torch.zeros(2))
+    average = Average([parameter], decay=0.75)
+    average.start()
+    expected = torch.zeros(2)
+    for n, weight in enumerate(weights, 1):
+        parameter.data.copy_(weight)
+        average.add()
+        plain = weights[:n].mean(0)
+        expected = plain if n <= 4 else 0.75 * expected + 0.25 * weight
+        with average.swapped_in():
+            torch.testing.assert_close(parameter.data, expected)
+
+
 def test_the_weights_come_back_when_scoring_fails():
     parameter = nn.Parameter(torch.ones(2))
     average = Average([parameter])

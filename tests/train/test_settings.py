@@ -12,7 +12,9 @@ def test_the_nearest_key_is_named():
 
 
 def test_without_a_near_key_all_are_listed():
-    with pytest.raises(ConfigError, match=r"'zzz' is no key. Known: accumulate, betas"):
+    with pytest.raises(
+        ConfigError, match=r"'zzz' is no key. Known: accumulate, average, betas"
+    ):
         TrainSettings(zzz=1)
 
 

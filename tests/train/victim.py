@@ -36,7 +36,14 @@ CASES = {
         "k2": 10,
         "validate_every": 3,
     },
-    "rprop": {"optimizer": "rprop", "k1": 10, "k2": 10, "keep": "last"},
+    # a running mean of the weights
+    "rprop": {
+        "optimizer": "rprop",
+        "average": 0.8,
+        "k1": 10,
+        "k2": 10,
+        "keep": "last",
+    },
 }
 
 

@@ -100,8 +100,9 @@ SENTENCES = {
     "hidden_size": 32,
     "dropout": 0.5,
     "learning_rate": 0.003,
+    "average": 0.99,
     "batch_size": 50,
-    "epochs": 4,
+    "epochs": 6,
 }
 NAMES = {
     "tokens": "char",
