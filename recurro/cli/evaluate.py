@@ -20,7 +20,7 @@ from recurro.cli.running import use_threads
 from recurro.errors import ArgumentError
 
 Files = Annotated[
-    list[Path],
+    list[Path] | None,
     typer.Argument(
         metavar="FILE",
         help="What the run was trained on, or the like: see above.",
@@ -31,7 +31,7 @@ Files = Annotated[
 
 def evaluate(
     run: RunFolder,
-    files: Files,
+    files: Files = None,
     interval: Interval = None,
     beam: BeamSize = None,
     lm: LanguageRun = None,
@@ -54,6 +54,8 @@ def evaluate(
     - strokes: -log p of a point.
     - read: the share of numbers, and of their digits, that are read right.
     - paint: a bound on -log P of a picture.
+    - execute: symbols and answers that are right, of programs that are run, or without
+      FILE of new ones, for each length and nesting too.
     """
     use_threads(threads)
     from recurro.cli.language import open_run
@@ -64,7 +66,11 @@ def evaluate(
     from recurro.tasks.corpora import text_filter
     from recurro.tasks.runs import task_of
 
-    task = task_of(run)
+    task, files = task_of(run), files or []
+    if not files and not (task in TASKS and TASKS[task].drawn):
+        raise ArgumentError(
+            f"evaluate: a run of {task} is scored on a file, got none. Name one."
+        )
     check_interval("evaluate", interval, task)
     given = {"beam_size": beam, "language_model": lm, "language_weight": lm_weight}
     search = search_of(task, given)

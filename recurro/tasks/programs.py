@@ -7,17 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
 from torch import nn
 
 from recurro.baselines.answers import AnswerGuesses
-from recurro.cells import LSTM, Cell
 from recurro.data import Curriculum, Exercise, pair_batches, run_program
 from recurro.data.batching import line_groups
-from recurro.data.curriculum import Part, Problem, Strategy
+from recurro.data.curriculum import Part
 from recurro.data.programs import ALPHABET
 from recurro.errors import DataError, RunError
 from recurro.generate import beam_search
@@ -35,7 +34,7 @@ from recurro.tasks.program_network import (
     answer_figures,
     judged,
 )
-from recurro.tasks.sequence_config import Backend, TaskSettings
+from recurro.tasks.sequence_config import TaskSettings
 from recurro.tasks.vector_task import Answered, VectorTask
 from recurro.train import Progress, RunFolder
 
@@ -71,7 +70,7 @@ class _Nothing:
         """Write nothing."""
 
 
-class ProgramExecutor(NetworkEstimator):
+class ProgramExecutor(NetworkEstimator, without=("bidirectional",)):
     """A network that reads a program, symbol by symbol, and writes what it prints.
 
     P(answer | program) by an encoder and a decoder of the same cell without attention:
@@ -106,66 +105,6 @@ class ProgramExecutor(NetworkEstimator):
 
     task: ClassVar[str] = "execute"
     kind: ClassVar[type[TaskSettings]] = ProgramSettings
-
-    problem: Problem
-    beam_size: int
-
-    def __init__(
-        self,
-        *,
-        problem: Problem = "programs",
-        length: int = 3,
-        nesting: int | None = None,
-        curriculum: Strategy = "combined",
-        reverse: bool = True,
-        double: bool = False,
-        programs: int = 20_000,
-        chosen_on: int = 1000,
-        tested_on: int = 2000,
-        cell: Cell = LSTM(),  # noqa: B008 (a frozen value)
-        hidden_size: int = 256,
-        num_layers: int = 1,
-        embedding_size: int = 32,
-        dropout: float = 0.0,
-        recurrent_dropout: float = 0.0,
-        zoneout: float = 0.0,
-        weight_drop: float = 0.0,
-        backend: Backend = "auto",
-        beam_size: int = 1,
-        batch_size: int = 128,
-        epochs: int = 40,
-        max_steps: int | None = None,
-        max_seconds: float | None = None,
-        optimizer: str = "adam",
-        learning_rate: float = 0.003,
-        momentum: float = 0.0,
-        nesterov: bool = False,
-        betas: Sequence[float] = (0.9, 0.999),
-        weight_decay: float = 0.0,
-        nonmonotone: int = 5,
-        schedule: Literal["constant", "cosine", "plateau"] = "cosine",
-        warmup_steps: int = 0,
-        final_rate: float = 0.0,
-        plateau_factor: float = 4.0,
-        plateau_patience: int = 0,
-        clip: float | Literal["auto"] | None = 1.0,
-        clip_mode: Literal["norm", "element"] = "norm",
-        accumulate: int = 1,
-        validate_every: int | None = None,
-        patience: int | None = None,
-        keep: Literal["best", "last"] = "best",
-        checkpoint_seconds: float | None = 120.0,
-        checkpoint_steps: int | None = None,
-        log_every: int = 50,
-        seed: int = 0,
-        precision: Literal["32", "bf16"] = "32",
-        device: str = "auto",
-        out: str | Path | None = None,
-        overwrite: bool = False,
-    ) -> None:
-        values = dict(locals())
-        del values["self"]
-        vars(self).update(values)
 
     def fit(
         self, X: object = None, y: object = None, *, progress: Progress | None = None
