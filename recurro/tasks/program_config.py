@@ -69,12 +69,15 @@ class ProgramNetwork(RecurrentNetwork):
     Attributes:
         bidirectional: A program is read in one direction, that of ``reverse``.
         embedding_size: Width of the embeddings of symbols.
+        each_step: Whether what was read enters at each step of writing, and not only as
+            the first state.
         beam_size: Answers that a search keeps; at 1 each symbol is the likeliest one.
     """
 
     hidden_size: int = Field(default=256, ge=1)
     bidirectional: Literal[False] = False  # pyright: ignore[reportIncompatibleVariableOverride] (frozen)
     embedding_size: int = Field(default=32, ge=1)  # pyright: ignore[reportIncompatibleVariableOverride] (frozen)
+    each_step: bool = True
     beam_size: int = Field(default=1, ge=1)
 
 

@@ -74,9 +74,10 @@ class ProgramExecutor(NetworkEstimator, without=("bidirectional",)):
     """A network that reads a program, symbol by symbol, and writes what it prints.
 
     P(answer | program) by an encoder and a decoder of the same cell without attention:
-    the final state of the one is the first of the other. Programs are drawn, new ones
-    for each pass, by a curriculum; those that are chosen and tested on are none that
-    are learnt from, by a hash of their text.
+    the final state of the one is the first of the other, and enters at each of its
+    steps (``each_step=False``: it does not, as in the paper). Programs are drawn, new
+    ones for each pass, by a curriculum; those that are chosen and tested on are none
+    that are learnt from, by a hash of their text.
 
     The arguments are those of ``recurro.tasks.program_config``. ``cell`` is an object,
     also one of your own; ``out`` names a run folder, without which all stays in memory;
@@ -142,12 +143,16 @@ class ProgramExecutor(NetworkEstimator, without=("bidirectional",)):
             [self._recurrent(width, settings)],
             dropout=dropout,
         )
+        summary, each_step = encoder.output_size, settings.model.each_step
+        inputs = Decoder.input_size(width, summary_size=summary, each_step=each_step)
         decoder = Decoder(
             len(WRITTEN),
-            self._recurrent(width, settings),
+            self._recurrent(inputs, settings),
             stop=0,
             embedding=nn.Embedding(len(WRITTEN), width),
             first="copy",
+            summary_size=summary,
+            each_step=each_step,
             dropout=dropout,
         )
         return ExecutingNetwork(encoder, decoder)

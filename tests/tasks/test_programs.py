@@ -41,9 +41,11 @@ def told_by_hand(model: ProgramExecutor, text: str, answer: str) -> tuple[str, f
     ids = torch.tensor([ALPHABET.index(symbol) for symbol in shown])
     right = [WRITTEN.index(symbol) for symbol in answer + "."]
     with torch.no_grad():
-        _, state = encoder.recurrents[0](encoder.inputs(ids)[:, None])
-        before = torch.tensor([0, *right[:-1]])
-        y, _ = decoder.recurrent(decoder.embedding(before)[:, None], state)
+        seen, state = encoder.recurrents[0](encoder.inputs(ids)[:, None])
+        x = decoder.embedding(torch.tensor([0, *right[:-1]]))
+        if model.each_step:
+            x = torch.cat([x, seen[-1].expand(len(x), -1)], 1)
+        y, _ = decoder.recurrent(x[:, None], state)
         z = decoder.softmax(y[:, 0])
     loss = functional.cross_entropy(z, torch.tensor(right), reduction="sum")
     return "".join(WRITTEN[number] for number in z.argmax(-1)), float(loss)
@@ -61,7 +63,9 @@ def written_by_hand(model: ProgramExecutor, text: str, most: int) -> str:
 
 
 @pytest.mark.filterwarnings("ignore:ProgramExecutor")
-@pytest.mark.parametrize("shown", [{}, {"reverse": False, "double": True}])
+@pytest.mark.parametrize(
+    "shown", [{}, {"reverse": False, "double": True, "each_step": False}]
+)
 def test_figures_and_answers_are_those_of_the_network_by_hand(shown) -> None:
     model = ProgramExecutor(**{**SMALL, "epochs": 1, **shown}).fit()
     texts = ["print(7)", LECTURE[0][0], "a=5\nprint((a-93))", "print(12+9)"]
