@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,11 +19,25 @@ from recurro.cli.options import (
 from recurro.cli.running import use_threads
 from recurro.errors import ArgumentError
 
+if TYPE_CHECKING:
+    from recurro.cli.language import Model
+
 Files = Annotated[
-    list[Path] | None,
+    list[Path],
     typer.Argument(
         metavar="FILE",
         help="What the run was trained on, or the like: see above.",
+        show_default=False,
+    ),
+]
+Samples = Annotated[
+    int | None,
+    typer.Option(
+        "--samples",
+        metavar="N",
+        min=0,
+        help="Of lm of lines: how many lines it writes to be judged. "
+        "[dim]\\[default: 2000][/dim]",
         show_default=False,
     ),
 ]
@@ -31,11 +45,12 @@ Files = Annotated[
 
 def evaluate(
     run: RunFolder,
-    files: Files = None,
+    files: Files,
     interval: Interval = None,
     beam: BeamSize = None,
     lm: LanguageRun = None,
     lm_weight: LanguageWeight = None,
+    samples: Samples = None,
     threads: Threads = None,
     json: Json = False,
 ) -> None:
@@ -43,7 +58,9 @@ def evaluate(
 
     FILE is in the form that the run was trained on, with the answers.
 
-    - lm, ngram: nats per token, bits per character and perplexity of texts.
+    - lm, ngram: nats per token, bits per character and perplexity of texts; of lm of
+      lines also how many of those that it writes are different and new (not in
+      training) and, of molecules, valid.
     - lm by class: how well the classes of CLASS.txt files or lines are named.
     - classify, regress: how well labels or numbers are told.
     - tag, label: the share of words or frames that are right; of spans, F1.
@@ -54,8 +71,6 @@ def evaluate(
     - strokes: -log p of a point.
     - read: the share of numbers, and of their digits, that are read right.
     - paint: a bound on -log P of a picture.
-    - execute: symbols and answers that are right, of programs that are run, or without
-      FILE of new ones, for each length and nesting too.
     """
     use_threads(threads)
     from recurro.cli.language import open_run
@@ -66,15 +81,12 @@ def evaluate(
     from recurro.tasks.corpora import text_filter
     from recurro.tasks.runs import task_of
 
-    task, files = task_of(run), files or []
-    if not files and not (task in TASKS and TASKS[task].drawn):
-        raise ArgumentError(
-            f"evaluate: a run of {task} is scored on a file, got none. Name one."
-        )
+    task = task_of(run)
     check_interval("evaluate", interval, task)
     given = {"beam_size": beam, "language_model": lm, "language_weight": lm_weight}
     search = search_of(task, given)
     if task in TASKS:
+        _check_samples(samples)
         fitted = TASKS[task].model.load(run).set_params(**search)
         _show(figures_of(fitted, files, interval), json=json)
         return
@@ -84,8 +96,9 @@ def evaluate(
             f"{len(files)}. Name one."
         )
     model = open_run(run)
+    written = _written(model, samples)
     if not isinstance(model, ClassLanguageModel):
-        figures = model.evaluate(files)
+        figures = {**model.evaluate(files), **written}
     else:
         data = model.settings.data
         found = read_classes(
@@ -94,6 +107,26 @@ def evaluate(
         labels = [found.classes[label] for label in found.labels]
         figures = model.evaluate(found.items, labels)
     _show(figures, json=json)
+
+
+def _written(model: Model, samples: int | None) -> dict[str, float]:
+    """The figures of the lines that a model of lines writes."""
+    from recurro.tasks import LanguageModel
+
+    if isinstance(model, LanguageModel) and model.tokenizer_.lines:
+        number = 2000 if samples is None else samples
+        return model.evaluate_lines(number) if number else {}
+    _check_samples(samples)
+    return {}
+
+
+def _check_samples(samples: int | None) -> None:
+    """Refuse --samples for a run that is not of lines."""
+    if samples is not None:
+        raise ArgumentError(
+            f"--samples: is for a run of lm of lines, got {samples} for another. Leave "
+            "it out."
+        )
 
 
 def _show(figures: dict[str, float], *, json: bool) -> None:

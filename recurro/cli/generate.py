@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,10 +12,11 @@ import typer
 
 from recurro.cli.options import RUN, RunFolder, Threads
 from recurro.cli.running import use_threads
-from recurro.errors import ArgumentError
+from recurro.errors import ArgumentError, RunError
 
 if TYPE_CHECKING:
     from recurro.cli.language import Model
+    from recurro.tasks.speak import Said
 
 LENGTH = 500
 """Symbols that are written, if nothing else is said."""
@@ -65,7 +66,38 @@ TopP = Annotated[
 ]
 Beam = Annotated[
     int | None,
-    typer.Option("--beam", metavar="K", help="Search for a likely text with K beams."),
+    typer.Option(
+        "--beam",
+        metavar="K",
+        help="Search for a likely text with K beams; --number gives the best of them.",
+    ),
+]
+MinLength = Annotated[
+    int | None,
+    typer.Option(
+        "--min-length",
+        metavar="N",
+        help="Of a run of lines: symbols at least before the end.",
+        show_default=False,
+    ),
+]
+RepetitionPenalty = Annotated[
+    float | None,
+    typer.Option(
+        "--repetition-penalty",
+        metavar="X",
+        help="Above 1, what was written comes less often: log P times X.",
+        show_default=False,
+    ),
+]
+Forbid = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--forbid",
+        metavar="TEXT",
+        help="Never write this; may be repeated.",
+        show_default=False,
+    ),
 ]
 Seed = Annotated[
     int | None,
@@ -154,6 +186,9 @@ def generate(
     top_k: TopK = None,
     top_p: TopP = None,
     beam: Beam = None,
+    min_length: MinLength = None,
+    repetition_penalty: RepetitionPenalty = None,
+    forbid: Forbid = None,
     seed: Seed = None,
     number: Number = 1,
     label: Label = None,
@@ -180,7 +215,7 @@ def generate(
     from recurro.cli.music import compose
     from recurro.cli.pictures import paint
     from recurro.cli.sequences import TASKS
-    from recurro.cli.show import print_json
+    from recurro.cli.show import print_json, say
     from recurro.cli.strokes import draw
     from recurro.tasks.runs import task_of
 
@@ -197,35 +232,85 @@ def generate(
     _check_text(given)
     model = open_run(run)
     _check_class(model, label)
-    texts = []
-    for index in range(number):
-        pieces = model.stream(
-            prompt,
-            length or LENGTH,
-            label=label,
-            temperature=temperature,
-            top_k=top_k,
-            top_p=top_p,
-            beam_size=beam,
-            seed=None if seed is None else seed + index,
-        )
-        if json:
-            texts.append({"text": "".join(pieces)})
-        else:
-            _write(pieces, stream)
+    if stream:
+        for index in range(number):
+            shifted = None if seed is None else seed + index
+            _stream(model.stream(prompt, length or LENGTH, **_manner(given, shifted)))
+        return
+    [said] = model.generate_batch(
+        [prompt], length or LENGTH, number=number, **_manner(given, seed)
+    )
     if json:
-        print_json(texts)
+        print_json([_row(one) for one in said])
+    else:
+        for one in said:
+            say(one.text)
+    _tell_cut(model, said, length or LENGTH)
+    _tell_figures(model, said)
+
+
+def _manner(given: Mapping[str, Any], seed: int | None) -> dict[str, Any]:
+    """How symbols are chosen, by the names of ``Speaker``."""
+    return {
+        "label": given["label"],
+        "temperature": given["temperature"],
+        "top_k": given["top_k"],
+        "top_p": given["top_p"],
+        "beam_size": given["beam"],
+        "min_length": given["min_length"] or 0,
+        "repetition_penalty": given["repetition_penalty"] or 1.0,
+        "forbid": tuple(given["forbid"] or ()),
+        "seed": seed,
+    }
+
+
+def _row(said: Said) -> dict[str, Any]:
+    """A text for programs; of a beam search with its probability."""
+    row: dict[str, Any] = {"text": said.text}
+    return row if said.log_prob is None else {**row, "log_prob": said.log_prob}
+
+
+def _tell_cut(model: Model, said: Sequence[Said], length: int) -> None:
+    """Say on the error stream which items did not come to their end."""
+    cut = sum(not one.ended for one in said)
+    if model.tokenizer_.lines and cut:
+        which = "the text" if len(said) == 1 else f"{cut:,} of {len(said):,} texts"
+        _say_aside(f"{which} did not end within --length {length} and stops there")
+
+
+def _tell_figures(model: Model, said: Sequence[Said]) -> None:
+    """Say on the error stream how many of several items are valid, different, new."""
+    from recurro.tasks import LanguageModel
+
+    if len(said) < 2 or not isinstance(model, LanguageModel):
+        return
+    if not model.tokenizer_.lines:
+        return
+    try:
+        found = model.judge_lines([one.text for one in said])
+    except RunError as error:
+        _say_aside(str(error))
+        return
+    told = ", ".join(f"{key.replace('_', ' ')} {x:.3f}" for key, x in found.items())
+    _say_aside(f"{len(said):,} texts: {told}")
+
+
+def _say_aside(line: str) -> None:
+    print(line, file=sys.stderr)  # noqa: T201 (a remark, beside the output)
 
 
 def _check_flags(given: Mapping[str, Any]) -> None:
     """Refuse flags that are out of range, or that another one leaves without effect."""
     temperature, top_p = given["temperature"], given["top_p"]
+    penalty, beam = given["repetition_penalty"], given["beam"]
     sound = {
         "length": (given["length"] is None or given["length"] >= 1, "at least 1"),
         "temperature": (0 <= temperature < math.inf, "a finite number of at least 0"),
         "top_k": (given["top_k"] is None or given["top_k"] >= 1, "at least 1"),
         "top_p": (top_p is None or 0 < top_p <= 1, "above 0 and at most 1"),
         "beam": (given["beam"] is None or given["beam"] >= 1, "at least 1"),
+        "min_length": ((given["min_length"] or 0) >= 0, "at least 0"),
+        "repetition_penalty": (penalty is None or 0 < penalty < math.inf, "above 0"),
     }
     for name, (holds, bound) in sound.items():
         if not holds:
@@ -233,13 +318,18 @@ def _check_flags(given: Mapping[str, Any]) -> None:
                 f"--{name.replace('_', '-')}: must be {bound}, got {given[name]}. See "
                 "'recurro generate --help'."
             )
-    usual = {"temperature": 1, "top_k": None, "top_p": None, "number": 1}
+    usual = {"temperature": 1, "top_k": None, "top_p": None}
     drawing = [name for name, value in usual.items() if given[name] != value]
-    if given["beam"] is not None and (drawing or given["stream"]):
+    if beam is not None and (drawing or given["stream"]):
         other = [*drawing, "stream"][0].replace("_", "-")
         raise ArgumentError(
             f"--beam: searches for one whole text and draws nothing, got --{other} too."
             " Leave one of them out."
+        )
+    if beam is not None and given["number"] > beam:
+        raise ArgumentError(
+            f"--number: must be at most --beam {beam}, which finds no more texts, got "
+            f"{given['number']}. Widen the beam."
         )
     if given["stream"] and given["json"]:
         raise ArgumentError(
@@ -277,10 +367,8 @@ def _check_class(model: Model, label: str | None) -> None:
         )
 
 
-def _write(pieces: Iterator[str], stream: bool) -> None:
-    """Print a text and an end of line."""
-    if not stream:
-        pieces = iter(["".join(pieces)])
+def _stream(pieces: Iterator[str]) -> None:
+    """Print a text as it comes, and an end of line."""
     for piece in pieces:
         sys.stdout.write(piece)
         sys.stdout.flush()

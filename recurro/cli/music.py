@@ -75,8 +75,13 @@ def refuse(given: Mapping[str, Any], task: str, others: Sequence[str]) -> None:
     Raises:
         ArgumentError: If one is given.
     """
-    for name in ("top_k", "top_p", "beam", "label", "stream", *others):
-        if given[name] not in (None, False) and (name, given[name]) != ("number", 1):
+    ours = ("top_k", "top_p", "beam", "label", "stream")
+    rules = ("min_length", "repetition_penalty", "forbid")
+    for name in (*ours, *rules, *others):
+        if given[name] not in (None, False, []) and (name, given[name]) != (
+            "number",
+            1,
+        ):
             option = {"label": "class"}.get(name, name.replace("_", "-"))
             raise ArgumentError(
                 f"--{option}: must be left out for a run of {task}, where it has no "

@@ -61,6 +61,16 @@ Lines = Annotated[
     bool | None,
     _option(TEXT, "--lines", help="Each line is an item: a name, a title, a molecule."),
 ]
+Syntax = Annotated[
+    str | None,
+    _option(
+        TEXT,
+        "--syntax",
+        metavar="NAME",
+        help="What the lines that it writes are checked against: smiles, none. "
+        "[dim]\\[default: smiles for *.smi files][/dim]",
+    ),
+]
 ByClass = Annotated[
     Path | None,
     _option(
@@ -246,6 +256,7 @@ def train_lm(
     valid: Valid = None,
     tokens: Tokens = None,
     lines: Lines = None,
+    syntax: Syntax = None,
     by_class: ByClass = None,
     separate: Separate = None,
     lower: Lower = None,

@@ -85,9 +85,8 @@ def trains(
         flags: What is made of the flags, given the data too, if anything.
 
     Returns:
-        A decorator of a function that has the argument ``data`` (a path, or several;
-        none where data are drawn), options whose default is ``None``, and a docstring,
-        and does nothing.
+        A decorator of a function that has the argument ``data`` (a path, or several),
+        options whose default is ``None``, and a docstring, and does nothing.
     """
 
     def command(described: Callable[..., None]) -> Callable[..., None]:
@@ -131,7 +130,7 @@ def _train(
     from recurro.cli.settings import Given
     from recurro.tasks.sequence_config import sections_of
 
-    data = given.get("data", ())
+    data = given["data"]
     flags = {
         key: value
         for key, value in given.items()
@@ -141,7 +140,7 @@ def _train(
     sections = sections_of(TASKS[task].model.kind)
     asked = Given(flags, None, given["config"], given["set_"] or (), sections)
     files = [data] if isinstance(data, Path) else data
-    run = given["out"] or free_folder(name_of(files) if files else task)
+    run = given["out"] or free_folder(name_of(files))
     with interruptible(run), asked.named():
         model = train_run(
             {**asked.tree(), "task": task},

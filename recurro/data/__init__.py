@@ -82,6 +82,7 @@ from recurro.data.sequences import (
     sequence_batches,
 )
 from recurro.data.series import Series, SeriesTable, Stamps, cut_table, read_series
+from recurro.data.smiles import is_smiles, read_smiles
 from recurro.data.spans import (
     Scheme,
     SpanScores,
@@ -190,6 +191,7 @@ __all__ = [
     "glucose_response",
     "glucose_table",
     "hash_split",
+    "is_smiles",
     "is_test",
     "join_series",
     "liked_posts",
@@ -220,6 +222,7 @@ __all__ = [
     "read_pictures",
     "read_pieces",
     "read_series",
+    "read_smiles",
     "read_spoken",
     "read_step_numbers",
     "read_steps",

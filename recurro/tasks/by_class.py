@@ -215,7 +215,7 @@ class ClassLanguageModel(Speaker, ClassifierMixin, BaseEstimator):
                 f"generate: the class must be one of {', '.join(self.classes_)}, got "
                 f"{label!r}."
             )
-        says = stepper(network, self.tokenizer_, int(found[0]))
+        says = stepper(network, int(found[0]))
         return Voice(says, self.tokenizer_, next(network.parameters()).device)
 
     def _read(

@@ -11,8 +11,10 @@ from scipy.special import log_softmax
 from recurro.baselines.mixture import fit_weight, interpolate
 from recurro.baselines.ngram import NGramModel
 from recurro.baselines.simple import Uniform, Unigram
-from recurro.data import Corpus
+from recurro.baselines.stepper import BaselineStepper
+from recurro.data import Corpus, Tokenizer
 from recurro.errors import RunError
+from recurro.nn.language import LanguageNetwork
 from recurro.tasks.class_mixture import ORDERS, ClassMixture
 from recurro.tasks.language_task import (
     LossNetwork,
@@ -22,6 +24,9 @@ from recurro.tasks.language_task import (
     log_likelihoods,
     token_losses,
 )
+from recurro.tasks.lines import written_figures
+from recurro.tasks.network import stepper
+from recurro.tasks.speak import Manner, Voice
 from recurro.train import RunFolder
 
 __all__ = [
@@ -39,22 +44,35 @@ Comparison: TypeAlias = list[dict[str, Any]]
 MOST = 5_000_000
 """Tokens at most that a counting model learns from: those nearest to the held-out."""
 
+LINES = 1000
+"""Lines at most that a model writes for the table; fewer of a large vocabulary."""
 
-def compare(network: LossNetwork, kind: str, train: Part, valid: Part) -> Comparison:
+TABLE = ("validity", "uniqueness", "novelty")
+"""What the table tells of them."""
+
+
+def compare(
+    network: LanguageNetwork,
+    tokenizer: Tokenizer,
+    train: Part,
+    valid: Part,
+    grammar: str | None = None,
+) -> Comparison:
     """Train the baselines and score all models on the held-out part.
 
     Uniform; the unigram; interpolated modified Kneser-Ney n-grams; the network; and a
     mixture of the last two, whose weight for each half of the part is the one that
-    suits the other half.
+    suits the other half. Of lines, n-grams and network write some, too.
 
     Args:
         network: The trained network.
-        kind: The kind of symbols.
+        tokenizer: Its vocabulary.
         train: What it learnt from.
         valid: What it was chosen on.
+        grammar: What valid lines follow, or ``None``; see ``line_figures``.
     """
     corpus = valid.corpus
-    order = ORDERS[kind]
+    order = ORDERS[tokenizer.kind]
     ngram, name = _ngram(train.corpus, order)
     counted = ngram.log_probs(corpus.ids)
     learnt = -token_losses(network, valid)
@@ -66,10 +84,24 @@ def compare(network: LossNetwork, kind: str, train: Part, valid: Part) -> Compar
         f"network + {order}-gram": mixture(learnt, counted),
         "network": learnt,
     }
-    return [
-        {"name": name, **figures(-log_probs.sum(), corpus.targets, corpus.characters)}
+    told = {
+        name: figures(-log_probs.sum(), corpus.targets, corpus.characters)
         for name, log_probs in rows.items()
-    ]
+    }
+    if train.lines:
+        writers = {name: BaselineStepper(ngram), "network": stepper(network)}
+        device = next(network.parameters()).device
+        for name, writer in writers.items():
+            voice = Voice(writer, tokenizer, device)
+            told[name] |= _written(voice, train.corpus, grammar)
+    return [{"name": name, **row} for name, row in told.items()]
+
+
+def _written(voice: Voice, seen: Corpus, grammar: str | None) -> dict[str, float]:
+    """The figures of lines that a model writes, those of the table."""
+    number = max(1, min(LINES, MOST // 10 // voice.tokenizer.size))
+    found = written_figures(voice, seen, grammar, number, Manner(seed=0))
+    return {key: found[key] for key in TABLE if key in found}
 
 
 def _ngram(corpus: Corpus, order: int) -> tuple[NGramModel, str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -22,6 +23,7 @@ from recurro.train import Settings, TrainSettings
 
 __all__ = [
     "SECTIONS",
+    "CorpusSettings",
     "DataSettings",
     "LanguageSettings",
     "LanguageTraining",
@@ -134,6 +136,44 @@ class DataSettings(Settings):
                 "held_out",
                 f"must be left out with lines, which are held out by their hash, got "
                 f"{self.held_out}. Give a validation text to choose them yourself.",
+            )
+        return self
+
+
+class CorpusSettings(DataSettings):
+    """What a language model reads: the settings of every text, and these.
+
+    Attributes:
+        syntax: What lines are checked against when a model has written some:
+            ``smiles`` or ``none``. ``None`` is ``smiles`` for files named ``*.smi`` or
+            ``*.smiles``.
+    """
+
+    syntax: Literal["smiles", "none"] | None = None
+
+    @property
+    def grammar(self) -> str | None:
+        """What valid lines follow; ``None`` where nothing is known of it.
+
+        Example:
+            >>> CorpusSettings(lines=True, files=("qm9.smi",)).grammar
+            'smiles'
+        """
+        if self.syntax is not None:
+            return None if self.syntax == "none" else self.syntax
+        endings = {Path(file).suffix for file in self.files}
+        molecules = endings and endings <= {".smi", ".smiles"}
+        return "smiles" if self.lines and molecules else None
+
+    @model_validator(mode="after")
+    def _of_lines(self) -> Self:
+        """Refuse a syntax of running text."""
+        if self.syntax not in (None, "none") and not self.lines:
+            raise SettingError(
+                type(self).__name__,
+                "syntax",
+                f"must be left out but for lines, which are checked one by one, got "
+                f"{self.syntax!r} for running text. Say lines, too.",
             )
         return self
 
@@ -298,6 +338,7 @@ class LanguageSettings(RunSettings):
         task: ``lm``, or ``by-class`` for a model of P(text | class).
         separate: Of ``by-class``, whether each class has a network of its own.
         ngrams: Of ``by-class``, whether the network is mixed with n-grams of the class.
+        data: What is read.
         model: What the network is made of.
         train: How it is trained.
 
@@ -310,6 +351,7 @@ class LanguageSettings(RunSettings):
     task: Literal["lm", "by-class"] = "lm"
     separate: bool = False
     ngrams: bool = True
+    data: CorpusSettings = CorpusSettings.model_validate({})  # pyright: ignore[reportIncompatibleVariableOverride] (frozen, and a narrower kind)
     model: ModelSettings = ModelSettings.model_validate({})
     train: LanguageTraining = LanguageTraining.model_validate({})
 
@@ -332,7 +374,7 @@ class LanguageSettings(RunSettings):
 
 
 SECTIONS: dict[str, type[Settings]] = {
-    "data": DataSettings,
+    "data": CorpusSettings,
     "model": ModelSettings,
     "train": LanguageTraining,
 }

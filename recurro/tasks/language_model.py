@@ -11,14 +11,14 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 
 from recurro.cells import LSTM, Cell
-from recurro.data import Tokenizer
+from recurro.data import Corpus, Tokenizer
 from recurro.data.text import Progress as Reading
 from recurro.errors import ArgumentError
 from recurro.nn.language import LanguageNetwork
 from recurro.tasks.comparison import compare, read_comparison
 from recurro.tasks.config import (
     SECTIONS,
-    DataSettings,
+    CorpusSettings,
     LanguageSettings,
     LanguageTraining,
     ModelSettings,
@@ -41,9 +41,10 @@ from recurro.tasks.language_task import (
     token_losses,
     total_loss,
 )
+from recurro.tasks.lines import line_figures, written_figures
 from recurro.tasks.network import Vectors, build_network, load_weights, stepper
 from recurro.tasks.runs import begin_run, checked_state, draft_folder, read_run
-from recurro.tasks.speak import Speaker, Voice
+from recurro.tasks.speak import Manner, Speaker, Voice
 from recurro.train import Progress, RunFolder, check_device, train
 
 __all__ = ["LanguageModel"]
@@ -55,7 +56,7 @@ class LanguageModel(Speaker, BaseEstimator):
     P(text) = prod_t P(symbol_t | symbols before), the factors from a softmax over what
     a recurrent network has read.
 
-    The arguments are those of ``recurro.tasks.config``: ``DataSettings`` (what is
+    The arguments are those of ``recurro.tasks.config``: ``CorpusSettings`` (what is
     read), ``ModelSettings`` (the network) and ``LanguageTraining`` (how it is trained)
     say what each means. ``cell`` is an object, also one of your own; ``out`` names a
     run folder, without which all stays in memory; ``overwrite`` lets it replace a run
@@ -70,7 +71,9 @@ class LanguageModel(Speaker, BaseEstimator):
         history_: What happened in training.
         run_: The run folder, or ``None``.
         baselines_: One row per model, ``name`` and the figures of ``evaluate`` on the
-            held-out part: uniform, unigram, n-gram, and the network last.
+            held-out part: uniform, unigram, n-gram, and the network last. Of lines also
+            figures of ``evaluate_lines``, of 1,000 lines at most.
+        grammar_: What valid lines follow: ``smiles``, or ``None``.
 
     Example:
         >>> text = "to be or not to be, that is the question. " * 90
@@ -103,6 +106,7 @@ class LanguageModel(Speaker, BaseEstimator):
         min_count: int = 1,
         max_size: int | None = None,
         unknown: Literal["error", "replace", "drop"] | None = None,
+        syntax: Literal["smiles", "none"] | None = None,
         cell: Cell = LSTM(),  # noqa: B008 (a frozen value)
         hidden_size: int = 256,
         num_layers: int = 1,
@@ -173,7 +177,7 @@ class LanguageModel(Speaker, BaseEstimator):
             for kind in SECTIONS.values()
         )
         return LanguageSettings(
-            data=DataSettings(**data),
+            data=CorpusSettings(**data),
             model=ModelSettings(**model),
             train=LanguageTraining(**training),
         )
@@ -239,7 +243,9 @@ class LanguageModel(Speaker, BaseEstimator):
             task, settings.train, self.run_, resume=resume, progress=progress
         )
         self.network_, self.tokenizer_ = network, corpora.tokenizer
-        self.baselines_ = compare(network, corpora.tokenizer.kind, *parts)
+        self.grammar_ = settings.data.grammar
+        self.lines_ = corpora.train
+        self.baselines_ = compare(network, corpora.tokenizer, *parts, self.grammar_)
         if self.run_ is not None:
             self.run_.write_json("baselines.json", self.baselines_)
         return self
@@ -256,6 +262,56 @@ class LanguageModel(Speaker, BaseEstimator):
         part = self._part(text)
         loss, tokens = total_loss(self._fitted(), part)
         return figures(loss, tokens, part.corpus.characters)
+
+    def evaluate_lines(
+        self, number: int = 2000, *, temperature: float = 1.0, seed: int = 0
+    ) -> dict[str, float]:
+        """Let a model of lines write some; how many are valid, different and new.
+
+        The keys are those of ``recurro.tasks.lines.line_figures``: ``uniqueness``,
+        ``novelty`` against the training part, and of SMILES ``validity`` (syntax),
+        ``valence_validity``, and ``rdkit_validity`` where RDKit is installed.
+
+        Args:
+            number: How many lines are written, at least 1.
+            temperature: As in ``stream``.
+            seed: The same seed, the same lines.
+
+        Raises:
+            ArgumentError: If it is a model of running text, or an argument is out of
+                its range.
+            RunError: If the run no longer holds what it was trained on.
+            DataError: If that was changed.
+        """
+        voice, seen = self._voice(None), self._seen()
+        manner = Manner(temperature=temperature, seed=seed)
+        return written_figures(voice, seen, self.grammar_, number, manner)
+
+    def judge_lines(self, texts: Sequence[str]) -> dict[str, float]:
+        """The figures of ``evaluate_lines`` for lines that are written already.
+
+        Args:
+            texts: The lines, at least one.
+
+        Raises:
+            ArgumentError: If it is a model of running text.
+            RunError: If the run no longer holds what it was trained on.
+            DataError: If that was changed.
+        """
+        return line_figures(texts, self._seen(), self.tokenizer_, self.grammar_)
+
+    def _seen(self) -> Corpus:
+        """The lines of the training part, from the run where they are not at hand."""
+        self._fitted()
+        if not self.tokenizer_.lines:
+            raise ArgumentError(
+                "LanguageModel: lines are judged of a model of lines, got one of "
+                "running text. Train with lines=True."
+            )
+        if not hasattr(self, "lines_"):
+            assert self.run_ is not None
+            self.lines_ = open_corpora(checked_state(self.run_), self.tokenizer_).train
+        return self.lines_
 
     def score(self, text: Text, y: object = None) -> float:
         """The mean log P of a token, in nats: higher is better.
@@ -290,8 +346,8 @@ class LanguageModel(Speaker, BaseEstimator):
                 f"generate: label is for a model by class, got {label!r} for one of "
                 "text. Leave it out."
             )
-        says = stepper(network, self.tokenizer_)
-        return Voice(says, self.tokenizer_, next(network.parameters()).device)
+        device = next(network.parameters()).device
+        return Voice(stepper(network), self.tokenizer_, device)
 
     def save(self, path: Path | str, *, overwrite: bool = False) -> None:
         """Write the model as a run folder: settings, vocabulary, weights, baselines.
@@ -331,6 +387,7 @@ class LanguageModel(Speaker, BaseEstimator):
         load_weights(network, folder)
         model.network_, model.tokenizer_ = network.eval(), tokenizer
         model.run_, model.baselines_ = folder, read_comparison(folder)
+        model.grammar_ = settings.data.grammar
         return model
 
     @classmethod

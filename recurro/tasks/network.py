@@ -17,7 +17,7 @@ from recurro.nn import Recurrent
 from recurro.nn.language import LanguageNetwork, NetworkStepper
 from recurro.tasks.config import ModelSettings
 from recurro.train import RunFolder
-from recurro.types import Batch, Float, Int, State, Stepper
+from recurro.types import Batch, Float, State, Stepper
 
 __all__ = [
     "Network",
@@ -26,7 +26,6 @@ __all__ = [
     "build_network",
     "load_weights",
     "stepper",
-    "without_unknown",
 ]
 
 
@@ -217,46 +216,15 @@ def load_weights(network: nn.Module, run: RunFolder) -> None:
         ) from None
 
 
-def stepper(
-    network: Network, tokenizer: Tokenizer, condition: int | None = None
-) -> Stepper:
-    """The network as a decoder sees it; the unknown symbol is never said.
+def stepper(network: Network, condition: int | None = None) -> Stepper:
+    """The network as a decoder sees it.
 
     Args:
         network: A network in evaluation mode.
-        tokenizer: Its vocabulary.
         condition: The class of the text, or ``None``.
     """
     if isinstance(network, NetworkPerClass):
         chosen = network.networks[condition or 0]
         assert isinstance(chosen, LanguageNetwork)
         network, condition = chosen, None
-    return without_unknown(NetworkStepper(network, condition), tokenizer)
-
-
-def without_unknown(says: Stepper, tokenizer: Tokenizer) -> Stepper:
-    """A decoder's view of a model that never says the unknown symbol, if any."""
-    return says if tokenizer.unk_id is None else _Without(says, tokenizer.unk_id)
-
-
-@dataclass(frozen=True)
-class _Without:
-    """A stepper that gives one id no probability, and the rest all of it."""
-
-    inner: Stepper
-    barred: int
-
-    def init(self, batch_size: int) -> State:
-        """The state before the first token."""
-        return self.inner.init(batch_size)
-
-    def step(self, state: State, tokens: Int[Tensor, " batch"]) -> tuple[State, Tensor]:
-        """Read tokens; give the log-probabilities of the next ``(batch, vocab)``."""
-        state, log_probs = self.inner.step(state, tokens)
-        log_probs = log_probs.clone()
-        log_probs[:, self.barred] = -torch.inf
-        return state, log_probs.log_softmax(1)
-
-    def select(self, state: State, rows: Int[Tensor, " batch"]) -> State:
-        """The state of the named rows."""
-        return self.inner.select(state, rows)
+    return NetworkStepper(network, condition)

@@ -22,7 +22,6 @@ from recurro.tasks.corpora import (
     paths_of,
 )
 from recurro.tasks.language_task import line_sums, sum_by_line
-from recurro.tasks.network import without_unknown
 from recurro.tasks.runs import begin_run, draft_folder, read_run
 from recurro.tasks.speak import Speaker, Voice
 from recurro.train import RunFolder
@@ -177,7 +176,7 @@ class NGramLanguageModel(Speaker, BaseEstimator):
                 f"generate: label is for a model by class, got {label!r} for one of "
                 "n-grams. Leave it out."
             )
-        says = without_unknown(BaselineStepper(self._fitted()), self.tokenizer_)
+        says = BaselineStepper(self._fitted())
         return Voice(says, self.tokenizer_, torch.device("cpu"))
 
     def to_arpa(self, path: Path | str) -> None:

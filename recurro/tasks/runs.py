@@ -29,7 +29,7 @@ __all__ = [
 
 TASKS = (
     *("lm", "by-class", "ngram", "classify", "regress", "tag", "label", "music"),
-    *("detect", "transcribe", "forecast", "strokes", "read", "paint", "execute"),
+    *("detect", "transcribe", "forecast", "strokes", "read", "paint"),
 )
 VOCABULARY = "vocabulary.json"
 CLASSES = "classes.json"

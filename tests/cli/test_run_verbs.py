@@ -84,6 +84,21 @@ def test_generate_for_programs(run):
     assert texts[1]["text"] + "\n" == recurro(*words[:-1], 2).out
 
 
+def test_generate_by_rules(run):
+    words = ("generate", run, "-p", "we", "-n", 60, "--seed", 1)
+    assert "a" in recurro(*words).out
+    assert "a" not in recurro(*words, "--forbid", "a").out
+    once = recurro(*words, "--repetition-penalty", 1e6, "-n", 8).out[2:].rstrip("\n")
+    assert len(set(once)) == len(once)
+    best = recurro(*words, "--beam", 3, "--number", 3, "-n", 5, "--json").out
+    log_probs = [row["log_prob"] for row in json.loads(best)]
+    assert len(log_probs) == 3
+    assert log_probs == sorted(log_probs, reverse=True)
+    letters = LanguageModel.load(run).tokenizer_.symbols
+    every = [word for letter in letters for word in ("--forbid", letter)]
+    assert "the rules must leave an id" in complaint(*words, *every)
+
+
 def test_generate_by_class(class_run):
     out = recurro("generate", class_run, "--class", "xy", "--seed", 1, "-t", 0.5).out
     assert set(out.strip()) <= set("xy")
@@ -106,7 +121,12 @@ def test_generate_by_class(class_run):
         (["--beam", 0], "--beam: must be at least 1, got 0"),
         (["--beam", 2, "--top-k", 2], "draws nothing, got --top-k too"),
         (["--beam", 2, "-t", 0.5], "draws nothing, got --temperature too"),
-        (["--beam", 2, "--number", 2], "draws nothing, got --number too"),
+        (["--beam", 2, "--number", 3], "--number: must be at most --beam 2"),
+        (["--min-length", 3], "min_length: is for models of lines"),
+        (["--min-length", -1], "--min-length: must be at least 0, got -1"),
+        (["--repetition-penalty", 0], "--repetition-penalty: must be above 0, got 0"),
+        (["--forbid", "é"], "forbid: every symbol must be in the vocabulary, got 'é'"),
+        (["--forbid", ""], "forbid: a text must have at least one symbol"),
         (["--beam", 2, "--stream"], "draws nothing, got --stream too"),
         (["--json", "--stream"], "--stream: must be left out with --json"),
         (["--class", "x"], "--class: is for a run by class, got 'x' for another run"),

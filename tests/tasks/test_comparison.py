@@ -25,16 +25,16 @@ from recurro.train import RunFolder
 TEXT = "the cat sat on the mat and the dog sat on the cat. " * 20
 
 
-def parts() -> tuple[LanguageNetwork, Part, Part]:
+def parts() -> tuple[LanguageNetwork, Tokenizer, Part, Part]:
     tokenizer = Tokenizer.fit([TEXT])
     train, valid = (build_corpus([t], tokenizer) for t in (TEXT, "the cat sat. " * 9))
     network = LanguageNetwork(tokenizer.size, Recurrent(GRU(), 4, 4)).eval()
-    return network, Part(train), Part(valid)
+    return network, tokenizer, Part(train), Part(valid)
 
 
 def test_rows_are_those_of_the_models_alone():
-    network, train, valid = parts()
-    rows = {row["name"]: row for row in compare(network, "char", train, valid)}
+    network, tokenizer, train, valid = parts()
+    rows = {row["name"]: row for row in compare(network, tokenizer, train, valid)}
     ids, size = valid.corpus.ids, train.corpus.size
     for name, model in (
         ("unigram", Unigram(size)),
@@ -48,9 +48,9 @@ def test_rows_are_those_of_the_models_alone():
 
 
 def test_a_long_text_is_counted_near_its_end(monkeypatch):
-    network, train, valid = parts()
+    network, tokenizer, train, valid = parts()
     monkeypatch.setattr(comparison, "MOST", 200)
-    rows = compare(network, "char", train, valid)
+    rows = compare(network, tokenizer, train, valid)
     assert rows[2]["name"] == "6-gram, Kneser-Ney, last 200 tokens"
     last = NGramModel(train.corpus.size, 6).fit(train.corpus.ids[-200:])
     expected = -last.log_probs(valid.corpus.ids).mean()
