@@ -70,7 +70,8 @@ class Batch:
         inputs: Token ids ``(time, batch)`` or features ``(time, batch, feature)``.
         targets: What is to be predicted; a negative id counts for nothing.
         lengths: Steps that count in each row, or ``None`` where all do.
-        condition: A class id per row, or ``None``.
+        condition: A class id per row; ids of what stands beside each, filled up with -1
+            ``(batch, length)``; or ``None``.
         fresh: Whether the state starts anew here; if not, it goes on from the last
             batch.
     """

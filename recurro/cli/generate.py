@@ -143,12 +143,22 @@ Tempo = Annotated[
         rich_help_panel=MUSIC,
     ),
 ]
+Text = Annotated[
+    str | None,
+    typer.Option(
+        "--text",
+        metavar="TEXT",
+        help="Of a run of strokes with a window: what to write.",
+        show_default=False,
+        rich_help_panel=STROKES,
+    ),
+]
 Svg = Annotated[
     Path | None,
     typer.Option(
         "--svg",
         metavar="FILE",
-        help="Of a run of strokes: write the drawings as SVG.",
+        help="Write the drawings as SVG.",
         show_default=False,
         rich_help_panel=STROKES,
     ),
@@ -196,6 +206,7 @@ def generate(
     midi: Midi = None,
     wav: Wav = None,
     tempo: Tempo = None,
+    text: Text = None,
     svg: Svg = None,
     png: Png = None,
     threads: Threads = None,
@@ -205,8 +216,9 @@ def generate(
 
     - lm, ngram: text; of a run of lines one item (--number for several).
     - music: a piece, as MIDI, as sound, or as the pitches of each frame.
-    - strokes: drawings (--number), as SVG, as PNG, or as the points of each.
     - paint: pictures (--number), stroke by stroke, as PNG.
+    - strokes: drawings (--number), as SVG, as PNG, or as the points of
+      each; with a window,.
     """
     given = dict(locals())
     _check_flags(given)
@@ -341,7 +353,7 @@ def _check_flags(given: Mapping[str, Any]) -> None:
 def _check_text(given: Mapping[str, Any]) -> None:
     """Refuse what only music, strokes and paint have."""
     kinds = {"midi": "music", "wav": "music", "tempo": "music"}
-    kinds |= {"svg": "strokes", "png": "strokes or paint"}
+    kinds |= {"text": "strokes", "svg": "strokes", "png": "strokes or paint"}
     for name, kind in kinds.items():
         if given[name] is not None:
             raise ArgumentError(

@@ -99,7 +99,7 @@ def compose(run: Path, given: Mapping[str, Any]) -> None:
     Raises:
         ArgumentError: If an option is for text alone.
     """
-    refuse(given, "music", ("number", "svg", "png"))
+    refuse(given, "music", ("number", "text", "svg", "png"))
     tempo, written = given["tempo"], given["midi"] or given["wav"]
     if tempo is not None and not (0 < tempo < math.inf and written):
         raise ArgumentError(

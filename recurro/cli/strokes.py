@@ -62,6 +62,7 @@ def draw(run: Path, given: Mapping[str, Any]) -> None:
     model, prompt = StrokeModel.load(run), given["prompt"]
     drawings = model.generate(
         given["number"],
+        text=given["text"],
         prompt=to_score(model, [Path(prompt)])[0].points[0] if prompt else None,
         temperature=given["temperature"],
         seed=given["seed"],

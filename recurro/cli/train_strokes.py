@@ -33,12 +33,24 @@ Mixtures = Annotated[
         rich_help_panel=NETWORK,
     ),
 ]
+Window = Annotated[
+    int | None,
+    typer.Option(
+        "--window",
+        metavar="K",
+        help="Learn to write the texts of the drawings: Gaussians of the soft window "
+        "over them. [dim]\\[default: 0, no texts][/dim]",
+        show_default=False,
+        rich_help_panel=NETWORK,
+    ),
+]
 
 
 @trains("strokes")
 def train_strokes(
     data: Files,
     mixtures: Mixtures = None,
+    window: Window = None,
     embedding_size: EmbeddingSize = None,
 ) -> None:
     """Train a model of drawings: where the pen goes next, and whether it is lifted.

@@ -44,6 +44,7 @@ from recurro.data.glucose import (
     glucose_response,
     glucose_table,
 )
+from recurro.data.handwriting import draw_lines, write_text
 from recurro.data.house_numbers import (
     HouseNumbers,
     digit_parts,
@@ -178,6 +179,7 @@ __all__ = [
     "draw_addition",
     "draw_house_numbers",
     "draw_joins",
+    "draw_lines",
     "draw_patients",
     "draw_program",
     "draw_scenes",
@@ -259,5 +261,6 @@ __all__ = [
     "write_png",
     "write_svg",
     "write_tags",
+    "write_text",
     "write_wav",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias, overload
 
 import numpy as np
@@ -32,6 +32,8 @@ class Sequences:
         values: Symbol ids ``(steps,)``, int64, or numbers ``(steps, channels)``,
             float32; one sequence after the other.
         starts: Where each begins, and the end of the last ``(sequences + 1,)``, int64.
+        beside: What stands beside each, such as the text that it writes: symbol ids,
+            or ``None``.
 
     Example:
         >>> two = join_series([[[1.0], [2.0]], [[3.0]]])
@@ -41,6 +43,7 @@ class Sequences:
 
     values: np.ndarray
     starts: np.ndarray
+    beside: Sequences | None = None
 
     def __len__(self) -> int:
         """How many sequences there are."""
@@ -66,9 +69,10 @@ class Sequences:
         if isinstance(rows, int | np.integer):
             return self.values[self.starts[rows] : self.starts[rows + 1]]
         chosen = np.arange(len(self))[rows]
+        beside = None if self.beside is None else self.beside[chosen]
         if len(chosen) == 0:
-            return Sequences(self.values[:0], np.zeros(1, np.int64))
-        return Sequences.of([self[row] for row in chosen])
+            return Sequences(self.values[:0], np.zeros(1, np.int64), beside)
+        return replace(Sequences.of([self[row] for row in chosen]), beside=beside)
 
     @staticmethod
     def of(parts: Sequence[np.ndarray]) -> Sequences:
@@ -89,7 +93,8 @@ class Sequences:
         Returns:
             Inputs ``(time, batch)`` or ``(time, batch, channels)``, with lengths; the
             targets one a row ``(batch,)``, or those of all steps, one row after the
-            other ``(steps,)``.
+            other ``(steps,)``; what stands beside as the condition ``(batch, length)``,
+            filled up with -1.
         """
         picked = torch.from_numpy(flat(targets[rows]))
         starts, lengths = self.starts[rows], self.lengths[rows]
@@ -99,8 +104,22 @@ class Sequences:
         inputs = self.values[np.minimum(starts + time, len(self.values) - 1)]
         inputs[time >= lengths] = 0
         return Batch(
-            torch.from_numpy(inputs), picked, lengths=torch.from_numpy(lengths)
+            torch.from_numpy(inputs),
+            picked,
+            lengths=torch.from_numpy(lengths),
+            condition=None if self.beside is None else self.beside.filled(rows),
         )
+
+    def filled(self, rows: np.ndarray) -> torch.Tensor:
+        """Sequences of symbols one a row ``(batch, length)``, filled up with -1.
+
+        Args:
+            rows: Their numbers; none at all gives one row of nothing.
+        """
+        found = np.full((max(1, len(rows)), self.lengths[rows].max(initial=1)), -1)
+        for ids, row in zip(found, rows, strict=False):
+            ids[: self.lengths[row]] = self[int(row)]
+        return torch.from_numpy(found)
 
 
 Targets: TypeAlias = np.ndarray | Sequences

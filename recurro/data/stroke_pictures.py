@@ -16,14 +16,11 @@ from recurro.types import Float
 
 __all__ = ["write_png", "write_svg"]
 
-_CELL = 120.0
-"""The longer side of a drawing in a sheet of several, in pixels of a PNG."""
+_LONGEST = 900
+"""The longer side of a PNG of several drawings, in pixels; of one, half of that."""
 
-_WIDE = 720.0
-"""The same where there is one column."""
-
-_LINE = 0.016
-"""Width of the lines, as a share of the longer side; at least a pixel."""
+_LINE = 0.025
+"""Width of the lines, as a share of the shorter side of a drawing; at least a pixel."""
 
 _FINE = 4
 """Pixels of the canvas to one of the PNG: what smooths its lines."""
@@ -59,7 +56,7 @@ def _sheet(drawings: Sequence[np.ndarray], columns: int | None) -> _Sheet:
     if columns is None:
         columns = max(1, round(math.sqrt(len(lines) * high / wide)))
     columns = min(columns, len(lines))
-    gap = 0.15 * min(wide, high) if len(lines) > 1 else 0.05 * max(wide, high)
+    gap = 0.2 * min(wide, high) if len(lines) > 1 else 0.05 * max(wide, high)
     moved = []
     for number, some in enumerate(lines):
         row, column = divmod(number, columns)
@@ -69,7 +66,12 @@ def _sheet(drawings: Sequence[np.ndarray], columns: int | None) -> _Sheet:
         moved.append([line - low[number] + off + middle for line in some])
     rows = -(-len(lines) // columns)
     width, height = columns * (wide + gap) + gap, rows * (high + gap) + gap
-    return _Sheet(moved, float(width), float(height), _LINE * float(max(wide, high)))
+    return _Sheet(
+        moved,
+        float(width),
+        float(height),
+        _LINE * float(max(min(wide, high), max(wide, high) / 8)),
+    )
 
 
 def write_svg(
@@ -135,9 +137,8 @@ def write_png(
             "recurro[images]', or write SVG."
         ) from None
     sheet = _sheet(drawings, columns)
-    longest = max(np.ptp(np.concatenate(some), 0).max() for some in sheet.lines)
-    several = sheet.width < 3 * sheet.height and len(sheet.lines) > 1
-    scale = _FINE * (_CELL if several else _WIDE) / max(float(longest), 1e-9)
+    side = _LONGEST if len(drawings) > 1 else _LONGEST // 2
+    scale = _FINE * side / max(sheet.width, sheet.height)
     size = [max(1, round(side * scale / _FINE)) for side in (sheet.width, sheet.height)]
     image = Image.new("L", (size[0] * _FINE, size[1] * _FINE), 255)
     canvas = ImageDraw.Draw(image)

@@ -33,6 +33,7 @@ from recurro.nn.quantiles import QuantileSteps
 from recurro.nn.recurrent import Recurrent
 from recurro.nn.sequence import SequenceNetwork
 from recurro.nn.subwords import WordEmbedding
+from recurro.nn.text_window import TextWindow, WindowNetwork
 from recurro.nn.vector import VectorNetwork
 from recurro.nn.windows import Retina, SoftWindow
 from recurro.nn.writing import SequenceEncoder, WritingNetwork
@@ -77,8 +78,10 @@ __all__ = [
     "StepHead",
     "StepNetwork",
     "StudentTHead",
+    "TextWindow",
     "VariationalDropout",
     "VectorNetwork",
+    "WindowNetwork",
     "WordEmbedding",
     "WritingNetwork",
     "accelerate",

@@ -83,8 +83,12 @@ class SequenceNetwork(TargetNetwork, Generic[HeadKind]):
     def read(self, batch: Batch) -> Float[Tensor, "time batch features"]:
         """What the recurrence says at each step."""
         assert batch.lengths is not None
-        x = self.read_dropout(self.encoder(batch.inputs))
+        x = self.read_dropout(self.encode(batch))
         return self.recurrent(x, lengths=batch.lengths)[0]
+
+    def encode(self, batch: Batch) -> Float[Tensor, "time batch input"]:
+        """What the recurrence reads."""
+        return self.encoder(batch.inputs)
 
     def constrain(self) -> None:
         """Hold the recurrent matrices under their spectral bound, if they have one."""

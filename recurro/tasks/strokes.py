@@ -2,82 +2,43 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from recurro.baselines.strokes import GaussianAutoregression
-from recurro.cells import LSTM, Cell
-from recurro.data import Sequences, as_drawing
-from recurro.errors import ArgumentError, DataError, RunError
-from recurro.nn import EachStep, MixtureHead, PenEncoder, StepNetwork
-from recurro.nn.mixture import DOWN, ENDED, LIFTED
+from recurro.data import Drawings, Sequences, Tokenizer, as_drawing
+from recurro.data.sequences import clean_texts
+from recurro.errors import ArgumentError, DataError
+from recurro.nn import EachStep, MixtureHead, StepNetwork, TextWindow, WindowNetwork
+from recurro.nn.mixture import ENDED, LIFTED
+from recurro.nn.sequence import TaughtNetwork
 from recurro.tasks.comparison import Comparison
 from recurro.tasks.next_step import NextStepModel
-from recurro.tasks.sequence_config import Backend, RecurrentNetwork, TaskSettings
+from recurro.tasks.pen import Hand, Pen
+from recurro.tasks.sequence_config import TaskSettings
 from recurro.tasks.strokes_config import StrokeNetwork, StrokeSettings
+from recurro.tasks.vector_task import Answered
 from recurro.train import RunFolder
 
 __all__ = ["StrokeModel"]
-
-PEN = "pen.json"
-STATES = {"down": DOWN, "lifted": LIFTED, "ended": ENDED}
 
 ORDER = 16
 """Points that the baseline reads."""
 
 
-class _Pen:
-    """Drawings as the network reads them: at each point, the one just before."""
-
-    def __call__(self, items: Any) -> Sequences:  # noqa: ANN401 (drawings)
-        """Nothing, then all points but the last, of each drawing."""
-        return Sequences.of([_before(drawing) for drawing in items])
-
-    def encoder(self, model: RecurrentNetwork) -> tuple[nn.Module, int]:
-        """What scales the points, and a linear layer of the embedding's size if any."""
-        encoder = PenEncoder(model.embedding_size)
-        return encoder, encoder.width
-
-    def file(self) -> tuple[str, str]:
-        """What the states of the pen are."""
-        return PEN, json.dumps({"states": STATES})
-
-    @staticmethod
-    def load(run: RunFolder) -> _Pen:
-        """The pen of a run.
-
-        Raises:
-            RunError: If its states are others than those known here.
-        """
-        if run.read_json(PEN) != {"states": STATES}:
-            raise RunError(
-                f"{run.path / PEN}: must have the states {', '.join(STATES)} of a pen, "
-                "got others. Put it back from a copy."
-            )
-        return _Pen()
-
-
-def _before(drawing: np.ndarray) -> np.ndarray:
-    """What is read at each point ``(points, 4)``: dx, dy, down, lifted."""
-    lifted = drawing[:-1, 2:] > 0
-    rows = np.concatenate([drawing[:-1, :2], ~lifted, lifted], 1)
-    return np.pad(rows, ((1, 0), (0, 0))).astype(np.float32)
-
-
-class StrokeModel(NextStepModel):
+class StrokeModel(NextStepModel, without=("bidirectional",)):
     """A recurrent model of drawings, point by point.
 
     p(drawing) = prod_t p(dx_t, dy_t, pen_t | points before): a mixture of bivariate
     Gaussians for where the pen goes next, and chances of whether it is down there,
     lifted, or lifted for good. With ``mixtures=0`` there is one Gaussian of fixed
-    deviation: the squared error.
+    deviation: the squared error. With a ``window``, p is also given the text that is
+    written: a soft window moves over it.
 
     The arguments are those of ``recurro.tasks.strokes_config`` (``StrokeNetwork``,
     ``StrokeTraining``). ``cell`` is an object, also one of your own; ``out`` names a
@@ -85,7 +46,7 @@ class StrokeModel(NextStepModel):
     that is there.
 
     Drawings are a list of arrays ``(points, 3)`` of dx, dy and the pen (0 down, 1
-    lifted), or ``Drawings`` as ``read_drawings`` gives them.
+    lifted), or ``Drawings`` as ``read_drawings`` gives them, which may have texts.
 
     Attributes:
         network_: The trained ``StepNetwork``.
@@ -108,58 +69,14 @@ class StrokeModel(NextStepModel):
     task: ClassVar[str] = "strokes"
     kind: ClassVar[type[TaskSettings]] = StrokeSettings
 
-    def __init__(
-        self,
-        *,
-        held_out: float = 0.1,
-        cell: Cell = LSTM(),  # noqa: B008 (a frozen value)
-        hidden_size: int = 256,
-        num_layers: int = 1,
-        embedding_size: int | None = None,
-        dropout: float = 0.1,
-        recurrent_dropout: float = 0.0,
-        zoneout: float = 0.0,
-        weight_drop: float = 0.0,
-        mixtures: int = 20,
-        backend: Backend = "auto",
-        batch_size: int = 50,
-        epochs: int = 20,
-        max_steps: int | None = None,
-        max_seconds: float | None = None,
-        optimizer: str = "adam",
-        learning_rate: float = 0.005,
-        momentum: float = 0.0,
-        nesterov: bool = False,
-        betas: Sequence[float] = (0.9, 0.999),
-        weight_decay: float = 0.0,
-        nonmonotone: int = 5,
-        schedule: Literal["constant", "cosine", "plateau"] = "cosine",
-        warmup_steps: int = 0,
-        final_rate: float = 0.0,
-        plateau_factor: float = 4.0,
-        plateau_patience: int = 0,
-        clip: float | Literal["auto"] | None = 1.0,
-        clip_mode: Literal["norm", "element"] = "norm",
-        accumulate: int = 1,
-        validate_every: int | None = None,
-        patience: int | None = None,
-        keep: Literal["best", "last"] = "best",
-        checkpoint_seconds: float | None = 120.0,
-        checkpoint_steps: int | None = None,
-        log_every: int = 50,
-        seed: int = 0,
-        precision: Literal["32", "bf16"] = "32",
-        device: str = "auto",
-        out: str | Path | None = None,
-        overwrite: bool = False,
-    ) -> None:
-        values = dict(locals())
-        del values["self"]
-        vars(self).update(values)
-
     # What is read and told.
 
-    def _items(self, X: Any) -> list[np.ndarray]:  # noqa: ANN401
+    def _items(self, X: Any) -> Any:  # noqa: ANN401
+        """What is read: texts where they are written, else the drawings."""
+        return self._texts(X) if self.settings.model.window else self._drawings(X)
+
+    def _drawings(self, X: Any) -> list[np.ndarray]:  # noqa: ANN401
+        """Drawings whose last point has the state of the end."""
         points = list(X)
         if not points:
             raise DataError(
@@ -173,16 +90,59 @@ class StrokeModel(NextStepModel):
             drawing[-1, 2] = ENDED
         return drawings
 
+    def _texts(self, X: Any) -> list[str]:  # noqa: ANN401
+        texts = X.texts if isinstance(X, Drawings) else None
+        if texts is None:
+            raise DataError(
+                "StrokeModel: drawings must have texts with a window, got none. Give "
+                "Drawings with texts, or set window=0."
+            )
+        return clean_texts(texts)
+
+    def _targets(self, y: Any) -> Sequences:  # noqa: ANN401
+        return Sequences.of(self._drawings(y))
+
+    def _check_steps(self, X: Any, items: Any, targets: Sequences) -> None:  # noqa: ANN401
+        """Nothing: a text is of any length."""
+
     def _learn_reader(
         self,
         items: Any,  # noqa: ANN401
         targets: Any,  # noqa: ANN401
         settings: TaskSettings,
-    ) -> _Pen:
-        return _Pen()
+    ) -> Pen:
+        if not isinstance(items[0], str):
+            return Pen()
+        return Pen(Tokenizer.fit(items, "char", lines=True, unknown="replace"))
 
-    def _load_reader(self, run: RunFolder, settings: TaskSettings) -> _Pen:
-        return _Pen.load(run)
+    def _load_reader(self, run: RunFolder, settings: TaskSettings) -> Pen:
+        return Pen.load(run)
+
+    def _answers(self, reader: Pen, items: Any, targets: Any) -> Answered:  # noqa: ANN401
+        if unknown := reader.unknown(items):
+            warnings.warn(
+                f"{len(unknown)} symbols of the texts were not in training and are "
+                f"read as one: {', '.join(map(repr, unknown[:5]))}.",
+                stacklevel=2,
+            )
+        return Answered(reader.writing(targets, items), targets)
+
+    # The network.
+
+    def _assemble(self, settings: Any, reader: Any) -> TaughtNetwork:  # noqa: ANN401
+        model = settings.model
+        if reader.tokenizer is None:
+            return super()._assemble(settings, reader)
+        encoder, width = reader.encoder(model)
+        window = TextWindow(
+            *(self.cell, width, model.hidden_size),
+            symbols=reader.tokenizer.size,
+            gaussians=model.window,
+            backend=model.backend,
+        )
+        recurrent = self._recurrent(width + window.output_size, settings)
+        head = self._head(recurrent.output_size, model)
+        return WindowNetwork(encoder, window, recurrent, head, dropout=model.dropout)
 
     def _head(self, features: int, settings: StrokeNetwork) -> EachStep:
         return EachStep(MixtureHead(features, settings.mixtures))
@@ -190,6 +150,10 @@ class StrokeModel(NextStepModel):
     def _start(self, network: Any, reader: Any, material: Any) -> None:  # noqa: ANN401
         super()._start(network, reader, material)
         network.encoder.scale.copy_(network.head.head.scale)
+        if reader.tokenizer is not None:
+            (texts, drawings), _ = material.parts()
+            symbols = sum(map(len, texts))
+            network.window.start(symbols / len(drawings.values))
 
     # Figures.
 
@@ -206,8 +170,9 @@ class StrokeModel(NextStepModel):
 
     def generate(
         self,
-        number: int = 1,
+        number: int | None = None,
         *,
+        text: str | Sequence[str] | None = None,
         prompt: Any = None,  # noqa: ANN401 (a drawing)
         temperature: float = 1.0,
         length: int = 500,
@@ -216,7 +181,10 @@ class StrokeModel(NextStepModel):
         """Draw: one point after the other, until the pen is lifted for good.
 
         Args:
-            number: How many drawings, at least 1.
+            number: How many drawings, at least 1; ``None`` for one, or one of each
+                text.
+            text: What is written, where there is a window: a text for all, or one for
+                each.
             prompt: A drawing that all go on from; it stands before them in the result.
             temperature: What all log odds are divided by and variances multiplied with;
                 0 goes to the mean of the likeliest component.
@@ -228,70 +196,66 @@ class StrokeModel(NextStepModel):
             The drawings, each ``(points, 3)``, the pen lifted at the end.
 
         Raises:
-            ArgumentError: If a number is out of its range.
-            DataError: If the prompt cannot be used.
+            ArgumentError: If a number is out of its range, or a text is missing or has
+                no window.
+            DataError: If the prompt cannot be used, or a text has a symbol that was not
+                in training.
         """
+        network = self._fitted()
+        assert isinstance(network, StepNetwork)
+        if number is None:
+            number = 1 if text is None or isinstance(text, str) else len(text)
         if min(number, length) < 1 or not 0 <= temperature < float("inf"):
             raise ArgumentError(
                 "generate: number and length must be at least 1 and temperature a "
                 f"finite number of at least 0, got {number}, {length} and "
                 f"{temperature}."
             )
-        network = self._fitted()
-        assert isinstance(network, StepNetwork)
+        texts = self._to_write(text, number)
         before = np.zeros((0, 3), np.float32) if prompt is None else self._begun(prompt)
         with torch.no_grad():
-            drawn = _draw(network, before, number, temperature, length, seed)
-        ended = [np.flatnonzero(drawing[:, 2] == ENDED) for drawing in drawn]
-        if cut := sum(not len(places) for places in ended):
+            hand = Hand(network, texts, number)
+            drawn = hand.draw(before, temperature, length, seed)
+        ends = [np.flatnonzero(drawing[:, 2] == ENDED) for drawing in drawn]
+        if cut := sum(not len(places) for places in ends):
             warnings.warn(
                 f"{cut} of {number} drawings had not ended after {length} points and "
                 "were cut there. Allow more by length, or lower the temperature.",
                 stacklevel=2,
             )
         drawings = [
-            drawing[: places[0] + 1] if len(places) else drawing
-            for drawing, places in zip(drawn, ended, strict=True)
+            drawing[: places[0] + 1].copy() if len(places) else drawing.copy()
+            for drawing, places in zip(drawn, ends, strict=True)
         ]
         for drawing in drawings:
             drawing[-1, 2] = 1
         return drawings
 
+    def _to_write(self, text: str | Sequence[str] | None, number: int) -> Tensor | None:
+        """The ids of what is written ``(number, length)``, if anything is."""
+        known = self.reader_.tokenizer
+        if (text is None) != (known is None):
+            raise ArgumentError(
+                "generate: text must be given to a model with a window, and to no "
+                f"other, got {text!r}."
+            )
+        if text is None or known is None:
+            return None
+        texts = [text] * number if isinstance(text, str) else list(text)
+        if len(texts) != number:
+            raise ArgumentError(
+                f"generate: text must be one for all, or one for each of {number} "
+                f"drawings, got {len(texts)}."
+            )
+        if unknown := self.reader_.unknown(texts):
+            raise DataError(
+                "generate: text must be of symbols seen in training, got "
+                f"{', '.join(map(repr, unknown[:5]))}. Write it in others."
+            )
+        return self.reader_.encode(texts).filled(np.arange(number))
+
     def _begun(self, prompt: Any) -> np.ndarray:  # noqa: ANN401
         """A drawing that has not ended."""
-        [drawing] = self._items([prompt])
+        [drawing] = self._drawings([prompt])
         drawing[-1, 2] = LIFTED
         return drawing
-
-
-def _draw(
-    network: StepNetwork,
-    before: np.ndarray,
-    number: int,
-    temperature: float,
-    length: int,
-    seed: int | None,
-) -> np.ndarray:
-    """Go on from some points; all of them and those drawn ``(number, points, 3)``."""
-    head, stream = network.head, network.recurrent.stream(number)
-    assert isinstance(head, EachStep)
-    device = next(network.parameters()).device
-    generator = torch.Generator()
-    if seed is None:
-        generator.seed()
-    else:
-        generator.manual_seed(seed)
-    x = torch.zeros(number, 4, device=device)
-    points: list[Tensor] = []
-    ended = torch.zeros(number, dtype=torch.bool, device=device)
-    while len(points) < len(before) + length and not ended.all():
-        y = stream.step(network.encoder(x[None])[0])
-        if len(points) < len(before):
-            row = torch.from_numpy(before[len(points)]).to(device)
-            points.append(row.expand(number, 3))
-        else:
-            points.append(head.head(y).draw(temperature, generator))
-            ended |= points[-1][:, 2] == ENDED
-        lifted = points[-1][:, 2:] > 0
-        x = torch.cat([points[-1][:, :2], ~lifted, lifted], 1)
-    return torch.stack(points, 1).cpu().numpy()

@@ -21,12 +21,15 @@ class StrokeNetwork(RecurrentNetwork):
 
     Attributes:
         mixtures: Gaussians of the mixture; with 0 the loss is a squared error.
+        window: Gaussians of the soft window over the text that is written, moved by a
+            layer of its own below the others; 0 for drawings without text.
     """
 
     hidden_size: int = Field(default=256, ge=1)
     bidirectional: Literal[False] = False  # pyright: ignore[reportIncompatibleVariableOverride] (frozen)
     dropout: float = Field(default=0.1, ge=0, lt=1)
     mixtures: int = Field(default=20, ge=0)
+    window: int = Field(default=0, ge=0)
 
 
 class StrokeTraining(SequenceTraining):

@@ -4,7 +4,13 @@ import json
 
 import pytest
 
-from recurro.data import Drawings, as_drawing, read_drawings, write_drawings
+from recurro.data import (
+    Drawings,
+    as_drawing,
+    draw_lines,
+    read_drawings,
+    write_drawings,
+)
 from tests.cli.command import complaint, recurro
 
 ZIGZAG = as_drawing([[3, 4, 0], [3, -4, 1], [3, 4, 0], [3, -4, 1]])
@@ -47,6 +53,18 @@ def test_drawings_are_written_as_svg_and_png(drawn, folder):
     assert [drawing["points"][:4] for drawing in found] == [ZIGZAG.tolist()] * 2
     rows = recurro(*words).out.splitlines()
     assert {row.split("\t")[0] for row in rows} == {"0", "1"}
+
+
+@pytest.mark.filterwarnings("ignore:.*had not ended")
+def test_texts_are_learnt_and_written(folder):
+    write_drawings("lines.npz", {"": draw_lines(30, seed=1)})
+    recurro("train", "strokes", "lines.npz", *SMALL, "--window", 2, "-o", "run")
+    words = ["generate", "run", "--text", "ab", "-n", 9, "--json"]
+    [drawing] = json.loads(recurro(*words, "--seed", 1).out)
+    assert 0 < len(drawing["points"]) <= 9
+    assert recurro("evaluate", "run", "lines.npz").out.startswith("nll per point")
+    assert "text must be given to a model with a window" in complaint("generate", "run")
+    assert "seen in training, got 'é'" in complaint("generate", "run", "--text", "é")
 
 
 def test_a_folder_of_svg_is_learnt(folder):

@@ -7,7 +7,13 @@ from sklearn.base import clone
 from sklearn.model_selection import cross_val_score
 
 from recurro.baselines.strokes import GaussianAutoregression
-from recurro.data import Drawings, as_drawing, line_groups, read_drawings
+from recurro.data import (
+    Drawings,
+    as_drawing,
+    draw_lines,
+    line_groups,
+    read_drawings,
+)
 from recurro.errors import ArgumentError, ConfigError, DataError, RunError
 from recurro.nn.mixture import ENDED
 from recurro.tasks import StrokeModel
@@ -201,6 +207,91 @@ def test_padding_wastes_little() -> None:
     groups = line_groups(lengths, 50, generator=torch.Generator().manual_seed(0))
     read = sum(lengths[rows].max() * len(rows) for rows in groups)
     assert 1 - lengths.sum() / read < 0.1
+
+
+LINES = draw_lines(50, seed=1)
+WRITER = {**SMALL, "window": 3, "batch_size": 10}
+
+
+@pytest.fixture(scope="module")
+def writer() -> StrokeModel:
+    return StrokeModel(**WRITER).fit(LINES)
+
+
+def test_texts_are_read_beside_the_drawings(writer) -> None:
+    """Another text, another likelihood, from the first point on or so."""
+    assert LINES.texts is not None
+    swapped = Drawings(LINES.points, LINES.texts[::-1])
+    assert (writer.log_prob(LINES) != writer.log_prob(swapped)).all()
+    alone = [writer.log_prob(LINES[n : n + 1])[0] for n in range(3)]
+    assert alone == pytest.approx(writer.log_prob(LINES)[:3].tolist(), rel=1e-4)
+
+
+@pytest.mark.filterwarnings("ignore:.*not in training")
+def test_the_window_begins_at_the_pace_of_the_training_part() -> None:
+    model = StrokeModel(**{**WRITER, "learning_rate": 1e-12}).fit(
+        LINES[:40], valid=draw_lines(5, seed=2, words=9)
+    )
+    assert LINES.texts is not None
+    symbols = sum(map(len, LINES.texts[:40]))
+    rate = symbols / sum(map(len, LINES.points[:40]))
+    found = model.network_.window.linear.bias.chunk(3)[2].exp()
+    assert found.tolist() == pytest.approx([rate] * 3, rel=1e-4)
+
+
+@pytest.mark.filterwarnings("ignore:.*had not ended")
+def test_texts_are_written(writer) -> None:
+    both = writer.generate(text=["ab", "c d"], length=30, seed=0)
+    assert len(both) == 2
+    several = writer.generate(3, text="ab", length=30, seed=0)
+    assert len({drawing.tobytes() for drawing in several}) == 3
+    begun = LINES.points[0]
+    [longer] = writer.generate(text="ab", prompt=begun, length=2, seed=0)
+    assert np.array_equal(longer[: len(begun)], begun)
+
+
+def test_samples_of_a_writer_follow_its_chances(writer) -> None:
+    """The mean of many first points is that which a whole run tells."""
+    nothing = Drawings([as_drawing([[1, 1, 1]])], ["ab"])
+    batch = writer._answered(nothing, nothing).sequences.batch(np.arange(1), np.ones(1))
+    with torch.no_grad():
+        told = writer.network_.eval().distribution(batch)
+    mean = (told.weights.exp()[..., None] * told.means).sum(1)[0].numpy()
+    with pytest.warns(UserWarning, match="had not ended"):
+        drawn = writer.generate(2000, text="ab", length=1, seed=0)
+    points = np.array([drawing[0, :2] for drawing in drawn])
+    error = points.std(0) / np.sqrt(len(points))
+    assert (np.abs(points.mean(0) - mean) < 5 * error).all()
+
+
+def test_a_writer_is_loaded_and_resumed(tmp_path) -> None:
+    out = tmp_path / "run"
+    model = StrokeModel(**WRITER, out=out).fit(LINES)
+    assert StrokeModel.load(out).evaluate(LINES) == model.evaluate(LINES)
+    assert StrokeModel.resume(out).baselines_ == model.baselines_
+
+
+def test_the_vocabulary_is_that_of_the_training_part() -> None:
+    train, valid = Drawings(LINES.points[:9], ["ab"] * 9), LINES[9:12]
+    with pytest.warns(UserWarning, match="symbols of the texts were not in training"):
+        model = StrokeModel(**WRITER).fit(train, valid=valid)
+    assert set(model.reader_.tokenizer.symbols) >= {"a", "b"}
+    assert model.reader_.tokenizer.missing("abz") == ["z"]
+
+
+def test_texts_that_cannot_be_written(writer, model) -> None:
+    for settings, what in (
+        ({}, "text must be given to a model with a window"),
+        ({"number": 2, "text": ["a"]}, "one for each of 2 drawings, got 1"),
+    ):
+        with pytest.raises(ArgumentError, match=what):
+            writer.generate(**settings)
+    with pytest.raises(DataError, match="symbols seen in training, got 'é'"):
+        writer.generate(text="é")
+    with pytest.raises(DataError, match="must have texts with a window, got none"):
+        writer.evaluate(DRAWINGS)
+    with pytest.raises(ArgumentError, match="text must be given to a model with a win"):
+        model.generate(text="a")
 
 
 @pytest.mark.slow

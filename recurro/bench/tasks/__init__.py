@@ -11,6 +11,7 @@ from recurro.bench.tasks import (
     label,
     music,
     regress,
+    strokes,
     tag,
     transcribe,
 )
@@ -26,6 +27,7 @@ TASKS: dict[str, tuple[Case, ...]] = {
     "label": label.CASES,
     "music": music.CASES,
     "regress": regress.CASES,
+    "strokes": strokes.CASES,
     "tag": tag.CASES,
     "transcribe": transcribe.CASES,
 }
