@@ -218,7 +218,7 @@ def generate(
     - music: a piece, as MIDI, as sound, or as the pitches of each frame.
     - paint: pictures (--number), stroke by stroke, as PNG.
     - strokes: drawings (--number), as SVG, as PNG, or as the points of
-      each; with a window,.
+      each; with a window, of a --text.
     """
     given = dict(locals())
     _check_flags(given)
