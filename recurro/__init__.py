@@ -50,6 +50,7 @@ if TYPE_CHECKING:  # the same names, for type checkers and editors
     from recurro.tasks import MusicModel as MusicModel
     from recurro.tasks import NGramLanguageModel as NGramLanguageModel
     from recurro.tasks import Painter as Painter
+    from recurro.tasks import ProgramExecutor as ProgramExecutor
     from recurro.tasks import SequenceClassifier as SequenceClassifier
     from recurro.tasks import SequenceRegressor as SequenceRegressor
     from recurro.tasks import SequenceTagger as SequenceTagger
@@ -90,6 +91,7 @@ _HOME = {
     "NGramModel": "recurro.baselines",
     "Painter": "recurro.tasks",
     "PeepholeLSTM": "recurro.cells",
+    "ProgramExecutor": "recurro.tasks",
     "Rate": "recurro.cells",
     "Recurrent": "recurro.nn",
     "RecurrentDropout": "recurro.cells",

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from recurro.cli.language import Model
 
 Files = Annotated[
-    list[Path],
+    list[Path] | None,
     typer.Argument(
         metavar="FILE",
         help="What the run was trained on, or the like: see above.",
@@ -45,7 +45,7 @@ Samples = Annotated[
 
 def evaluate(
     run: RunFolder,
-    files: Files,
+    files: Files = None,
     interval: Interval = None,
     beam: BeamSize = None,
     lm: LanguageRun = None,
@@ -71,6 +71,8 @@ def evaluate(
     - strokes: -log p of a point.
     - read: the share of numbers, and of their digits, that are read right.
     - paint: a bound on -log P of a picture.
+    - execute: symbols and answers that are right, of programs that are run, or without
+      FILE of new ones, for each length and nesting too.
     """
     use_threads(threads)
     from recurro.cli.language import open_run
@@ -81,7 +83,11 @@ def evaluate(
     from recurro.tasks.corpora import text_filter
     from recurro.tasks.runs import task_of
 
-    task = task_of(run)
+    task, files = task_of(run), files or []
+    if not files and not (task in TASKS and TASKS[task].drawn):
+        raise ArgumentError(
+            f"evaluate: a run of {task} is scored on a file, got none. Name one."
+        )
     check_interval("evaluate", interval, task)
     given = {"beam_size": beam, "language_model": lm, "language_weight": lm_weight}
     search = search_of(task, given)

@@ -28,6 +28,7 @@ from recurro.cli.options import UsageError
 from recurro.cli.predict import predict
 from recurro.cli.resume import resume
 from recurro.cli.train_detect import train_detect
+from recurro.cli.train_execute import train_execute
 from recurro.cli.train_forecast import train_forecast
 from recurro.cli.train_label import train_label
 from recurro.cli.train_lm import train_lm
@@ -63,6 +64,7 @@ _ORDER = (
     "forecast",
     "read",
     "paint",
+    "execute",
     "training",
 )
 _HELP = {"help_option_names": ["-h", "--help"]}
@@ -262,6 +264,7 @@ _add(train, "transcribe", train_transcribe)
 _add(train, "forecast", train_forecast)
 _add(train, "read", train_read)
 _add(train, "paint", train_paint)
+_add(train, "execute", train_execute)
 _add(bench, "engine", bench_engine)
 _add(bench, "stream", bench_stream)
 _add(bench, "tasks", bench_tasks)

@@ -55,6 +55,8 @@ def predict(
     - strokes: log p of each drawing, its number and its points.
     - read: number, probability and name of each picture.
     - paint: a lower bound on log P of each picture, and its name.
+    - execute: answer to each program, what it prints when it is run, and its line; with
+      ``-`` as FILE of programs from standard input.
     """
     use_threads(threads)
     from recurro.cli.language import open_run

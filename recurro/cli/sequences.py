@@ -12,6 +12,7 @@ from recurro.cli import (
     framing,
     music,
     pictures,
+    programs,
     speech,
     streams,
     strokes,
@@ -29,6 +30,7 @@ from recurro.tasks import (
     GlimpseReader,
     MusicModel,
     Painter,
+    ProgramExecutor,
     SequenceClassifier,
     SequenceRegressor,
     SequenceTagger,
@@ -70,6 +72,7 @@ class TaskVerbs:
             thing that is told.
         figures: The figures of a model on files, where ``evaluate`` tells not all.
         trained: What is done with a trained model and its files at the end.
+        drawn: Whether data are drawn, so that ``evaluate`` needs no file.
     """
 
     model: type[NetworkEstimator]
@@ -80,6 +83,7 @@ class TaskVerbs:
     lines: Callable[[Any, Path], list[str]] | None = None
     figures: Callable[[Any, Sequence[Path]], dict[str, float]] | None = None
     trained: Callable[[Any, Sequence[Path]], object] | None = None
+    drawn: bool = False
 
 
 def train_run(
@@ -103,7 +107,9 @@ def train_run(
     if tree["task"] in HEADS:
         model = {"head": HEADS[tree["task"]][0], **tree.get("model", {})}
         tree = {**tree, "model": model}
-    origin = {**tree.get("data", {}), "files": tuple(map(str, files))}
+    origin = {**tree.get("data", {})}
+    if files:
+        origin["files"] = tuple(map(str, files))
     settings = task.model.kind(**{**tree, "data": origin})
     fresh: Any = task.model.of(settings, out=run, overwrite=overwrite)
     if task.training is None:
@@ -264,6 +270,12 @@ TASKS: dict[str, TaskVerbs] = {
     "strokes": TaskVerbs(
         *(StrokeModel, strokes.to_score, strokes.log_probs, strokes.to_learn),
         next="generate {run} --svg FILE --png FILE",
+    ),
+    "execute": TaskVerbs(
+        *(ProgramExecutor, programs.to_score, programs.written, programs.nothing),
+        next="evaluate {run}",
+        figures=programs.figures,
+        drawn=True,
     ),
     "transcribe": TaskVerbs(SpeechRecognizer, speech.to_score, speech.transcripts),
     "forecast": TaskVerbs(

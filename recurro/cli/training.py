@@ -85,8 +85,9 @@ def trains(
         flags: What is made of the flags, given the data too, if anything.
 
     Returns:
-        A decorator of a function that has the argument ``data`` (a path, or several),
-        options whose default is ``None``, and a docstring, and does nothing.
+        A decorator of a function that has the argument ``data`` (a path, or several;
+        none where data are drawn), options whose default is ``None``, and a docstring,
+        and does nothing.
     """
 
     def command(described: Callable[..., None]) -> Callable[..., None]:
@@ -130,7 +131,7 @@ def _train(
     from recurro.cli.settings import Given
     from recurro.tasks.sequence_config import sections_of
 
-    data = given["data"]
+    data = given.get("data", ())
     flags = {
         key: value
         for key, value in given.items()
@@ -140,7 +141,7 @@ def _train(
     sections = sections_of(TASKS[task].model.kind)
     asked = Given(flags, None, given["config"], given["set_"] or (), sections)
     files = [data] if isinstance(data, Path) else data
-    run = given["out"] or free_folder(name_of(files))
+    run = given["out"] or free_folder(name_of(files) if files else task)
     with interruptible(run), asked.named():
         model = train_run(
             {**asked.tree(), "task": task},

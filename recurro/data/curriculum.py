@@ -16,6 +16,7 @@ from recurro.errors import ArgumentError
 __all__ = ["Curriculum", "Exercise", "draw_addition", "draw_program", "present"]
 
 Part = Literal["train", "valid", "test"]
+Problem = Literal["programs", "addition"]
 Strategy = Literal["none", "naive", "mix", "combined"]
 
 _COUNTER = "x"
@@ -227,7 +228,7 @@ class Curriculum:
         Zaremba and Sutskever (2014), arXiv 1410.4615, section 4.
     """
 
-    problem: Literal["programs", "addition"] = "programs"
+    problem: Problem = "programs"
     length: int = 2
     nesting: int = 2
     strategy: Strategy = "combined"

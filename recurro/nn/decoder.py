@@ -291,6 +291,19 @@ class Decoder(Teller):
         excess = (d * picked).sum() + (bias[targets] - bias.mean()).sum()
         return loss + self.smoothing * excess
 
+    def logits(
+        self, memory: Memory, targets: Int[Tensor, " ids"]
+    ) -> Float[Tensor, "ids vocab"]:
+        """Log P of what may stand at each place of known sequences, up to a term.
+
+        It is log P(id_t | memory, id_1 ... id_{t-1}), whatever the decoder would have
+        written itself.
+
+        Raises:
+            ShapeError: As ``losses``.
+        """
+        return self.softmax(self._features(memory, targets)[0])
+
     def weights(
         self, memory: Memory, targets: Int[Tensor, " ids"]
     ) -> list[Float[Tensor, "target source"]]:

@@ -13,6 +13,7 @@ from recurro.tasks.language_model import LanguageModel
 from recurro.tasks.music import MusicModel
 from recurro.tasks.ngram import NGramLanguageModel
 from recurro.tasks.painter import Painter
+from recurro.tasks.programs import ProgramExecutor
 from recurro.tasks.regressor import SequenceRegressor
 from recurro.tasks.speech import SpeechRecognizer
 from recurro.tasks.strokes import StrokeModel
@@ -30,6 +31,7 @@ __all__ = [
     "MusicModel",
     "NGramLanguageModel",
     "Painter",
+    "ProgramExecutor",
     "SequenceClassifier",
     "SequenceRegressor",
     "SequenceTagger",

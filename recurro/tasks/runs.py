@@ -29,7 +29,7 @@ __all__ = [
 
 TASKS = (
     *("lm", "by-class", "ngram", "classify", "regress", "tag", "label", "music"),
-    *("detect", "transcribe", "forecast", "strokes", "read", "paint"),
+    *("detect", "transcribe", "forecast", "strokes", "read", "paint", "execute"),
 )
 VOCABULARY = "vocabulary.json"
 CLASSES = "classes.json"

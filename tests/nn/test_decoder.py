@@ -75,6 +75,17 @@ def prompts(batch: int) -> torch.Tensor:
     return torch.full((1, batch), STOP)
 
 
+def test_logits_are_of_each_place_given_the_right_ids_before() -> None:
+    decoder = build(first="summary").eval()
+    memory, targets = remembered(decoder), flat(TEXTS)
+    chosen = decoder.logits(memory, targets).log_softmax(-1)[
+        range(len(targets)), targets
+    ]
+    ends = [len(text) + 1 for text in TEXTS]
+    sums = torch.stack([part.sum() for part in chosen.split(ends)])
+    assert torch.allclose(-sums, decoder.losses(memory, targets))
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_loss_is_the_sum_of_the_steps(kind: str) -> None:
     decoder = build(**KINDS[kind]).eval()

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from recurro.bench.tasks import (
     classify,
     detect,
+    execute,
     forecast,
     label,
     music,
@@ -23,6 +24,7 @@ __all__ = ["TASKS", "Case", "Found", "Goal", "TaskRow", "measure", "select_cases
 TASKS: dict[str, tuple[Case, ...]] = {
     "classify": classify.CASES,
     "detect": detect.CASES,
+    "execute": execute.CASES,
     "forecast": forecast.CASES,
     "label": label.CASES,
     "music": music.CASES,
