@@ -287,7 +287,7 @@ def _tell_cut(model: Model, said: Sequence[Said], length: int) -> None:
     cut = sum(not one.ended for one in said)
     if model.tokenizer_.lines and cut:
         which = "the text" if len(said) == 1 else f"{cut:,} of {len(said):,} texts"
-        _say_aside(f"{which} did not end within --length {length} and stops there")
+        _say_aside(f"{which} did not end within --length {length}, and was cut there")
 
 
 def _tell_figures(model: Model, said: Sequence[Said]) -> None:

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 from recurro.cli.words import cell_named
 from recurro.errors import ConfigError, SettingError
-from recurro.tasks.config import SECTIONS, LanguageSettings
+from recurro.tasks.config import SECTIONS, CorpusSettings, LanguageSettings
 from recurro.tasks.layers import from_assignments, from_environment, from_file, merge
 from recurro.tasks.presets import PRESETS
 from recurro.train import Settings
@@ -178,6 +178,8 @@ def _preset(name: str | None, over: Mapping[str, Any]) -> dict[str, Any]:
 def _suitable(data: Mapping[str, Any]) -> str:
     """The preset for the kind of text, where none is named."""
     if data.get("lines") or data.get("by_class"):
-        return "names"
+        named = {key: data[key] for key in ("files", "syntax") if key in data}
+        molecules = CorpusSettings(lines=True, **named).grammar == "smiles"
+        return "molecules" if molecules else "names"
     tokens = str(data.get("tokens", "char"))
     return "word" if tokens.startswith(("word", "bpe")) else "char"

@@ -227,8 +227,8 @@ Preset = Annotated[
         RUN,
         "--preset",
         metavar="NAME",
-        help="Settings to start from: char-small, char, char-large, word, names. "
-        "[dim]\\[default: by the tokens][/dim]",
+        help="Settings to start from: char-small, char, char-large, word, names, "
+        "molecules. [dim]\\[default: by the tokens][/dim]",
     ),
 ]
 Config = Annotated[

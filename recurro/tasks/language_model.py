@@ -359,11 +359,14 @@ class LanguageModel(Speaker, BaseEstimator):
         Raises:
             RunError: If it holds another run, or cannot be written.
         """
-        network = self._fitted()
+        network, settings = self._fitted(), self.settings
+        if settings.data.syntax is None and self.grammar_ is not None:  # by the files
+            data = settings.data.model_copy(update={"syntax": self.grammar_})
+            settings = settings.model_copy(update={"data": data})
         with draft_folder(Path(path), overwrite=overwrite) as draft:
             assert draft is not None
             run = begin_run(
-                Path(path), draft, self.settings, self.tokenizer_, overwrite=overwrite
+                Path(path), draft, settings, self.tokenizer_, overwrite=overwrite
             )
         run.write_weights(network.state_dict())
         run.write_json("baselines.json", self.baselines_)

@@ -58,5 +58,15 @@ PRESETS: dict[str, dict[str, Any]] = {
             "schedule": "cosine",
         },
     },
+    "molecules": {
+        "data": {"lines": True},
+        "model": {"cell": {"name": "GRU"}, "hidden_size": 256},
+        "train": {
+            "batch_size": 128,
+            "epochs": 6,
+            "learning_rate": 0.004,
+            "schedule": "cosine",
+        },
+    },
 }
 """Settings by name, each a layer like a settings file."""

@@ -97,6 +97,21 @@ def test_items_on_lines(folder):
     assert config_of("here")["model"]["cell"]["name"] == "GRU"  # the preset of names
     samples = json.loads((folder / "here/samples.json").read_text())
     assert samples[0]["text"].count("\n") >= 5
+    rows = json.loads((folder / "here/baselines.json").read_text())
+    assert {"uniqueness", "novelty"} <= rows[-1].keys()
+    found = json.loads(
+        recurro("evaluate", "here", "names.txt", "--samples", 20, "--json").out
+    )
+    assert list(found)[3:] == ["uniqueness", "novelty"]
+    usual = recurro("evaluate", "here", "names.txt", "--samples", 0, "--json").out
+    assert list(json.loads(usual)) == list(found)[:3]
+    said = recurro("generate", "here", "--number", 4, "-n", 3, "--min-length", 3)
+    assert [len(line) for line in said.out.splitlines()] == [3] * 4
+    assert "4 of 4 texts did not end within --length 3, and was cut there" in said.err
+    assert "4 texts: uniqueness " in said.err
+    assert "at most the length, 3, got 4" in complaint(
+        *("generate", "here", "-n", 3, "--min-length", 4)
+    )
 
 
 def test_by_class(folder):
@@ -204,6 +219,15 @@ def test_a_preset_suits_the_symbols():
     assert usual.hidden_size == PRESETS["char"]["model"]["hidden_size"]
     assert Given({"tokens": "word"}).settings().data.min_count == 2
     assert Given({"lines": True}).settings().model.cell["name"] == "GRU"
+    names, molecules = PRESETS["names"]["train"], PRESETS["molecules"]["train"]
+    for file, expected in (("a.txt", names), ("a.smi", molecules)):
+        found = Given({"lines": True, "files": [file]}).settings().train
+        assert found.batch_size == expected["batch_size"]
+    assert "--syntax: must be left out but for lines" in complaint(
+        *("train", "lm", "a.txt", "--syntax", "smiles")
+    )
+    with pytest.raises(ConfigError, match="--syntax: "):
+        Given({"lines": True, "syntax": "latin"}).settings()
 
 
 def test_every_word_is_a_cell():

@@ -78,6 +78,8 @@ def test_a_model_of_molecules_learns_to_write_them(tmp_path):
     assert again["validity"] == pytest.approx(found["validity"], abs=0.02)
     trained = [row for row in source.read_text().split()[:300] if not is_test(row)]
     assert model.judge_lines(trained)["novelty"] == 0
+    model.save(tmp_path / "saved")
+    assert LanguageModel.load(tmp_path / "saved").grammar_ == "smiles"
 
 
 def test_what_cannot_be_judged(tmp_path):
