@@ -63,7 +63,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "model": {"cell": {"name": "GRU"}, "hidden_size": 256},
         "train": {
             "batch_size": 128,
-            "epochs": 6,
+            "epochs": 8,
             "learning_rate": 0.004,
             "schedule": "cosine",
         },
