@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 from recurro.errors import ArgumentError, ShapeError
 from recurro.generate.rules import Rule, Written, apply_rules
 from recurro.generate.sample import check_possible, check_request, read
-from recurro.types import Int, Stepper
+from recurro.types import Int, State, Stepper
 
 __all__ = ["Found", "beam_search"]
 
@@ -42,11 +43,16 @@ def beam_search(
     beam_size: int = 5,
     stop: int | None = None,
     length_power: float = 0.0,
+    length_offset: float = 0.0,
+    coverage: float = 0.0,
     rules: Sequence[Rule] = (),
+    early: bool = False,
 ) -> list[list[Found]]:
     """Search for the likeliest continuations of each prompt.
 
-    score(ids) = sum_t x_t(id_t) / n^length_power,  n = the number of ids
+    score(ids) = sum_t x_t(id_t) / lp + coverage * cp
+    lp = ((n + length_offset) / (1 + length_offset))^length_power,  n = number of ids
+    cp = sum_s log(min(sum_t a_ts, 1)),  a_ts = where attention looked as it wrote id_t
     x_t = rules(log P(. | prompt, id_1, ..., id_{t-1}))
 
     Without rules the sum is log P(ids | prompt), and so it is with rules that bar ids
@@ -67,7 +73,16 @@ def beam_search(
         stop: The id that ends a sequence, or ``None``: then all have ``length`` ids.
         length_power: At least 0; 0 compares probabilities, which favours short
             sequences, and 1 compares the mean log-probability per id.
+        length_offset: At least 0; above, lengths count the less, the shorter they are.
+            Wu et al. use 5.
+        coverage: At least 0; above, sequences lose that leave a part of what was read
+            without a look. The stepper must have ``covered(state)``, which gives cp of
+            each row, as ``DecoderStepper`` has.
         rules: What may be written; see ``recurro.generate.rules``.
+        early: Whether to stop as soon as no unfinished sequence has a score, at its
+            present length, that would be kept. It is much faster where long sequences
+            are allowed and ``length_power`` is above 0, but the search is not
+            exhaustive then, however wide the beam.
 
     Returns:
         For each prompt the best ``beam_size`` sequences, or as many as there are, the
@@ -90,20 +105,45 @@ def beam_search(
 
     References:
         Graves (2012), arXiv:1211.3711, section 3 (the length in the score);
-        Wu et al. (2016), arXiv:1609.08144, equation 14 (its power).
+        Wu et al. (2016), arXiv:1609.08144, equation 14 (power, offset, coverage).
     """
-    _check(prompts, length, beam_size, length_power)
+    _check(prompts, length, beam_size, length_power, length_offset, coverage)
+    cover = _cover(stepper, coverage)
     with torch.no_grad():
-        beams = _Beams(prompts, length, beam_size, stop, length_power, rules)
+        norm = _Norm(length_power, length_offset)
+        beams = _Beams(prompts, length, beam_size, stop, norm, rules, early)
         state, log_probs = read(stepper, prompts)
         batch = prompts.shape[1]
         rows = torch.arange(batch, device=log_probs.device).repeat_interleave(beam_size)
         state, log_probs = stepper.select(state, rows), log_probs[rows]
         while True:
-            rows, ids = beams.grow(log_probs.double())
+            rows, ids = beams.grow(log_probs, cover(state))
             if beams.done():
                 return beams.results()
             state, log_probs = stepper.step(stepper.select(state, rows), ids)
+
+
+class _Norm(NamedTuple):
+    """What a sum of log-probabilities is divided by."""
+
+    power: float
+    offset: float
+
+    def __call__(self, count: int) -> float:
+        """The divisor for so many ids."""
+        return ((count + self.offset) / (1 + self.offset)) ** self.power
+
+
+def _cover(stepper: Any, coverage: float) -> Callable[[State], Tensor | None]:  # noqa: ANN401
+    """What is added to the scores of sequences that end at a state."""
+    if coverage == 0:
+        return lambda state: None
+    if not hasattr(stepper, "covered"):
+        raise ArgumentError(
+            "beam_search: coverage must be 0 for a model that does not say where it "
+            f"looked, got {coverage}. Build the stepper with coverage=True."
+        )
+    return lambda state: coverage * stepper.covered(state).double()
 
 
 class _Beams:
@@ -115,71 +155,87 @@ class _Beams:
         length: int,
         size: int,
         stop: int | None,
-        power: float,
+        norm: _Norm,
         rules: Sequence[Rule],
+        early: bool,
     ) -> None:
         shape, device = (prompts.shape[1], size), prompts.device
-        self.length, self.size, self.stop, self.power = length, size, stop, power
-        self.rules = rules
+        self.length, self.size, self.stop, self.norm = length, size, stop, norm
+        self.rules, self.early = rules, early
         self.prompts = prompts.t().repeat_interleave(size, 0)
         nothing = torch.full(shape, -math.inf, dtype=torch.float64, device=device)
         self.ids = torch.empty(*shape, 0, dtype=torch.long, device=device)
         self.sums = nothing.clone()
         self.sums[:, 0] = 0
         self.log_probs = self.sums.clone()
+        self.extra = torch.zeros_like(nothing)
         self.found_ids = torch.full((*shape, length), -1, device=device)
         self.found_log_probs, self.scores = nothing.clone(), nothing
 
-    def grow(self, log_probs: Tensor) -> tuple[Tensor, Tensor]:
+    def grow(self, log_probs: Tensor, extra: Tensor | None) -> tuple[Tensor, Tensor]:
         """Go one id on.
 
         Args:
             log_probs: Log P of the next id ``(batch * beam, vocab)``.
+            extra: What is added to the scores of sequences that end now ``(batch *
+                beam,)``, or ``None`` for nothing.
 
         Returns:
             For each new sequence the row that it goes on from, and its new id.
         """
+        shape = self.sums.shape
         check_possible(log_probs.amax(-1)[self.sums.flatten() > -math.inf])
-        sums, log_probs = self._added(log_probs)
+        if extra is not None:
+            self.extra = extra.view(shape)
+        ruled = self._ruled(log_probs)
         if self.stop is not None:
             ids = nn.functional.pad(self.ids, (0, 1), value=self.stop)
-            self._keep(ids, sums[..., self.stop], log_probs[..., self.stop])
-            sums[..., self.stop] = -math.inf
-        batch, _, vocab = sums.shape
+            sums = self.sums + ruled[:, self.stop].double().view(shape)
+            ends = self.log_probs + log_probs[:, self.stop].double().view(shape)
+            self._keep(ids, sums, ends)
+            ruled = ruled.clone()
+            ruled[:, self.stop] = -math.inf
+        # The best of a prompt are among the best of each of its rows.
+        best, ids = ruled.topk(min(self.size, ruled.shape[1]))
+        sums = self.sums.unsqueeze(-1) + best.double().view(*shape, -1)
+        log_probs = log_probs.gather(1, ids).double().view(*shape, -1)
+        log_probs = (self.log_probs.unsqueeze(-1) + log_probs).flatten(1)
         self.sums, places = sums.flatten(1).topk(self.size)
-        self.log_probs = log_probs.flatten(1).gather(1, places)
-        parents, ids = places // vocab, places % vocab
+        self.log_probs = log_probs.gather(1, places)
+        parents = places // best.shape[1]
+        ids = ids.view(len(sums), -1).gather(1, places)
         before = self.ids.gather(1, parents.unsqueeze(-1).expand_as(self.ids))
         self.ids = torch.cat((before, ids.unsqueeze(-1)), -1)
-        first = torch.arange(batch, device=ids.device).unsqueeze(1) * self.size
+        self.extra = self.extra.gather(1, parents)
+        first = torch.arange(len(ids), device=ids.device).unsqueeze(1) * self.size
         return (first + parents).flatten(), ids.flatten()
 
-    def _added(self, log_probs: Tensor) -> tuple[Tensor, Tensor]:
-        """The sums that are sorted by, and log P, of all sequences one id on."""
-        ruled = log_probs
-        if self.rules:
-            ids = torch.cat((self.prompts, self.ids.flatten(0, 1)), 1)
-            start = self.prompts.shape[1]
-            written = Written(ids, start, self.length, self.stop)
-            ruled = apply_rules(self.rules, log_probs, written)
-        shape = (*self.sums.shape, -1)
-        sums = self.sums.unsqueeze(-1) + ruled.view(shape)
-        return sums, self.log_probs.unsqueeze(-1) + log_probs.view(shape)
+    def _ruled(self, log_probs: Tensor) -> Tensor:
+        """The log-probabilities that are sorted by, after all rules."""
+        if not self.rules:
+            return log_probs
+        ids = torch.cat((self.prompts, self.ids.flatten(0, 1)), 1)
+        written = Written(ids, self.prompts.shape[1], self.length, self.stop)
+        return apply_rules(self.rules, log_probs, written)
 
     def done(self) -> bool:
         """Whether no unfinished sequence can still come among those kept."""
-        if self.ids.shape[-1] == self.length:
+        count = self.ids.shape[-1]
+        if count == self.length:
             self._keep(self.ids, self.sums, self.log_probs)
             return True
-        best_to_come = self.sums.amax(1) / self.length**self.power
+        if self.early:
+            best_to_come = (self.sums / self.norm(count) + self.extra).amax(1)
+        else:
+            best_to_come = self.sums.amax(1) / self.norm(self.length)
         return bool((self.scores.amin(1) >= best_to_come).all())
 
     def _keep(self, ids: Tensor, sums: Tensor, log_probs: Tensor) -> None:
         """Put finished sequences beside the ones found, and keep the best of all."""
         count = ids.shape[-1]
         ids = nn.functional.pad(ids, (0, self.length - count), value=-1)
-        scores = torch.cat((self.scores, sums / count**self.power), 1)
-        self.scores, places = scores.topk(self.size)
+        scores = sums / self.norm(count) + self.extra
+        self.scores, places = torch.cat((self.scores, scores), 1).topk(self.size)
         log_probs = torch.cat((self.found_log_probs, log_probs), 1)
         self.found_log_probs = log_probs.gather(1, places)
         places = places.unsqueeze(-1).expand_as(self.found_ids)
@@ -213,7 +269,14 @@ class _Beams:
         return Found(tuple(ids[:-1] if stopped else ids), log_prob, score, stopped)
 
 
-def _check(prompts: Tensor, length: int, beam_size: int, length_power: float) -> None:
+def _check(
+    prompts: Tensor,
+    length: int,
+    beam_size: int,
+    length_power: float,
+    length_offset: float,
+    coverage: float,
+) -> None:
     if prompts.ndim != 2:
         raise ShapeError(
             f"beam_search: prompts must be (time, batch), got {tuple(prompts.shape)}. "
@@ -230,3 +293,9 @@ def _check(prompts: Tensor, length: int, beam_size: int, length_power: float) ->
             f"beam_search: length_power must be a finite number >= 0, got "
             f"{length_power}. Use 0 for probabilities, 1 for their mean per id."
         )
+    for name, value in {"length_offset": length_offset, "coverage": coverage}.items():
+        if not (value >= 0 and math.isfinite(value)):
+            raise ArgumentError(
+                f"beam_search: {name} must be a finite number >= 0, got {value}. Use "
+                "0 for none."
+            )

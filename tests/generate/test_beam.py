@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import pytest
 import torch
@@ -199,3 +200,89 @@ def test_a_diverged_model_is_named():
     broken = Markov(torch.full((2, 2, 2), float("nan")))
     with pytest.raises(DivergenceError, match="got NaN"):
         beam_search(broken, torch.tensor([[0]]), 2)
+
+
+class Looking:
+    """A Markov model that looks at one of two places, by the id it reads."""
+
+    def __init__(self, model: Markov) -> None:
+        self.model = model
+
+    def init(self, batch_size):
+        return self.model.init(batch_size), torch.zeros(batch_size, 2)
+
+    def step(self, state, tokens):
+        inner, log_probs = self.model.step(state[0], tokens)
+        looks = torch.stack([0.4 + 0.2 * tokens, 0.6 - 0.2 * tokens], 1)
+        return (inner, state[1] + looks), log_probs
+
+    def select(self, state, rows):
+        return self.model.select(state[0], rows), state[1][rows]
+
+    def covered(self, state):
+        return state[1].clamp(max=1).log().sum(1)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_offset_and_coverage_are_those_of_wu(seed):
+    model, length, alpha, beta = random_markov(3, seed), 4, 0.7, 0.9
+    expected = []
+    for _, log_prob, ids, ends in every_sequence(model, 3, [2], length, 0, 0.0):
+        whole = (*ids, 0) if ends else ids
+        looks = [0.0, 0.0]
+        for read in (2, *whole[:-1]):
+            looks[0] += 0.4 + 0.2 * read
+            looks[1] += 0.6 - 0.2 * read
+        lp = (5 + len(whole)) ** alpha / (5 + 1) ** alpha
+        cp = beta * sum(math.log(min(look, 1.0)) for look in looks)
+        expected.append((log_prob / lp + cp, ids))
+    expected.sort(reverse=True)
+    (found,) = beam_search(
+        Looking(model),
+        torch.tensor([[2]]),
+        length,
+        beam_size=81,
+        stop=0,
+        length_power=alpha,
+        length_offset=5.0,
+        coverage=beta,
+    )
+    scores = [score for score, _ in expected]
+    assert [f.score for f in found] == pytest.approx(scores, rel=1e-5)
+    assert found[0].ids == expected[0][1]
+
+
+def test_early_stops_before_the_length():
+    steps = []
+
+    class Counting(Markov):
+        def step(self, state, tokens):
+            steps.append(len(tokens))
+            return super().step(state, tokens)
+
+    # the stop is likely after each id, so that what is long is unlikely
+    table = torch.tensor([0.6, 0.3, 0.1]).expand(3, 3, 3)
+    counts = []
+    for early in (True, False):
+        steps.clear()
+        (found,) = beam_search(
+            Counting(table),
+            torch.tensor([[1]]),
+            60,
+            beam_size=3,
+            stop=0,
+            length_power=1.0,
+            early=early,
+        )
+        assert found[0].stopped
+        counts.append(len(steps))
+    assert counts[0] <= 12 < counts[1]
+
+
+def test_coverage_needs_a_model_that_says_where_it_looked():
+    model, prompts = random_markov(3), torch.tensor([[0]])
+    with pytest.raises(ArgumentError, match="not say where it looked"):
+        beam_search(model, prompts, 3, coverage=0.2)
+    for name in ("coverage", "length_offset"):
+        with pytest.raises(ArgumentError, match=f"{name} must be a finite number >= 0"):
+            beam_search(model, prompts, 3, **{name: -1.0})
