@@ -66,6 +66,7 @@ from recurro.data.numbered_pictures import (
 )
 from recurro.data.numbered_texts import NumberedTexts, liked_posts, paid_adverts
 from recurro.data.pairs import padding, pair_batches, pair_groups
+from recurro.data.parallel import TextPairs, read_pairs
 from recurro.data.pictures import read_picture
 from recurro.data.prices import garch_prices, log_returns
 from recurro.data.programs import run_program, split_programs
@@ -158,6 +159,7 @@ __all__ = [
     "Table",
     "TaggedSentences",
     "TextFilter",
+    "TextPairs",
     "Tokenizer",
     "Variation",
     "Window",
@@ -220,6 +222,7 @@ __all__ = [
     "read_lines",
     "read_midi",
     "read_numbered",
+    "read_pairs",
     "read_picture",
     "read_pictures",
     "read_pieces",
