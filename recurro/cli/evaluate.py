@@ -66,6 +66,8 @@ def evaluate(
     - tag, label: the share of words or frames that are right; of spans, F1.
     - detect: how well alerts meet known anomalies (a column, or a second FILE).
     - transcribe: errors per symbol and per word of recordings with their texts.
+    - translate: BLEU and chrF (sacrebleu) and perplexity; FILE is a table, or two
+      files, the sources first.
     - forecast: errors on what came after training, from rolling origins.
     - music: -log P of a frame.
     - strokes: -log p of a point.
@@ -93,8 +95,10 @@ def evaluate(
     search = search_of(task, given)
     if task in TASKS:
         _check_samples(samples)
-        fitted = TASKS[task].model.load(run).set_params(**search)
-        _show(figures_of(fitted, files, interval), json=json)
+        fitted, signed = TASKS[task].model.load(run), TASKS[task].signed
+        fitted = fitted.set_params(**search)
+        figures = figures_of(fitted, files, interval)
+        _show(figures, signed(fitted) if signed else None, json=json)
         return
     if task == "by-class" and len(files) > 1:
         raise ArgumentError(
@@ -135,10 +139,14 @@ def _check_samples(samples: int | None) -> None:
         )
 
 
-def _show(figures: dict[str, float], *, json: bool) -> None:
-    from recurro.cli.show import print_figures, print_json
+def _show(
+    figures: dict[str, float], signature: str | None = None, *, json: bool
+) -> None:
+    from recurro.cli.show import print_figures, print_json, say_dim
 
     if json:
-        print_json(figures)
-    else:
-        print_figures(figures)
+        print_json({**figures, "signature": signature} if signature else figures)
+        return
+    print_figures(figures)
+    if signature:
+        say_dim(signature)

@@ -39,6 +39,7 @@ from recurro.cli.train_sequence import train_classify, train_regress
 from recurro.cli.train_speech import train_transcribe
 from recurro.cli.train_strokes import train_strokes
 from recurro.cli.train_tag import train_tag
+from recurro.cli.train_translate import train_translate
 from recurro.errors import RecurroError
 
 __all__ = ["app", "main"]
@@ -61,6 +62,7 @@ _ORDER = (
     "music",
     "strokes",
     "transcribe",
+    "translate",
     "forecast",
     "read",
     "paint",
@@ -261,6 +263,7 @@ _add(train, "detect", train_detect)
 _add(train, "music", train_music)
 _add(train, "strokes", train_strokes)
 _add(train, "transcribe", train_transcribe)
+_add(train, "translate", train_translate)
 _add(train, "forecast", train_forecast)
 _add(train, "read", train_read)
 _add(train, "paint", train_paint)

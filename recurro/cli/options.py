@@ -78,7 +78,7 @@ BeamSize = Annotated[
         "--beam",
         metavar="K",
         min=1,
-        help="Of transcribe: search for a likely text with K beams.",
+        help="Of transcribe, translate: search for a likely text with K beams.",
         show_default=False,
     ),
 ]

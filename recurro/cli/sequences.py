@@ -17,6 +17,7 @@ from recurro.cli import (
     streams,
     strokes,
     tagging,
+    translation,
 )
 from recurro.cli.labelled import items_of, labelled_of, training_of
 from recurro.cli.show import outcome, print_json, print_rows, say, say_dim, watch
@@ -36,6 +37,7 @@ from recurro.tasks import (
     SequenceTagger,
     SpeechRecognizer,
     StrokeModel,
+    Translator,
 )
 from recurro.tasks.estimator import NetworkEstimator
 from recurro.tasks.regressor import LEVEL
@@ -73,6 +75,7 @@ class TaskVerbs:
         figures: The figures of a model on files, where ``evaluate`` tells not all.
         trained: What is done with a trained model and its files at the end.
         drawn: Whether data are drawn, so that ``evaluate`` needs no file.
+        signed: How figures were reckoned, in words, where that must be said.
     """
 
     model: type[NetworkEstimator]
@@ -84,6 +87,7 @@ class TaskVerbs:
     figures: Callable[[Any, Sequence[Path]], dict[str, float]] | None = None
     trained: Callable[[Any, Sequence[Path]], object] | None = None
     drawn: bool = False
+    signed: Callable[[Any], str] | None = None
 
 
 def train_run(
@@ -222,19 +226,21 @@ def finish(model: NetworkEstimator, run: Path, *, as_json: bool) -> None:
     write_report(run)
     history, rows = model.history_, model.baselines_
     calibration = getattr(model, "calibration_", None)
+    signed = TASKS[model.task].signed
+    signature = signed(model) if signed and rows else None
     if as_json:
         told = outcome(run, rows, history)
         if calibration:
             told["calibration"] = calibration
+        if signature:
+            told["signature"] = signature
         if model.test_:
             told |= {"test": model.test_[-1], "test_baselines": model.test_}
         print_json(told)
         return
-    for part, models in (("held out", rows), ("test", model.test_)):
-        if models:
-            say(f"{part}:")
-            print_rows(models)
-            say()
+    _say_tables(model)
+    if signature:
+        say_dim(f"{signature}\n")
     if calibration:
         say(
             "calibration error {before:.3f}, with the temperature {temperature:.2f} "
@@ -245,6 +251,15 @@ def finish(model: NetworkEstimator, run: Path, *, as_json: bool) -> None:
     say(f"run     {run}")
     say(f"report  {run / 'report.html'}")
     say_dim(f"Try next: recurro {TASKS[model.task].next.format(run=run)}")
+
+
+def _say_tables(model: NetworkEstimator) -> None:
+    """The figures of all models, on each part."""
+    for part, models in (("held out", model.baselines_), ("test", model.test_)):
+        if models:
+            say(f"{part}:")
+            print_rows(models)
+            say()
 
 
 TASKS: dict[str, TaskVerbs] = {
@@ -278,6 +293,14 @@ TASKS: dict[str, TaskVerbs] = {
         drawn=True,
     ),
     "transcribe": TaskVerbs(SpeechRecognizer, speech.to_score, speech.transcripts),
+    "translate": TaskVerbs(
+        *(Translator, translation.to_score, translation.translated),
+        training=translation.to_learn,
+        lines=translation.lines,
+        next="predict {run} FILE",
+        trained=translation.draw,
+        signed=translation.signature,
+    ),
     "forecast": TaskVerbs(
         *(Forecaster, forecasts.read, forecasts.answers),
         next="predict {run} FILE",

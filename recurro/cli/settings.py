@@ -17,7 +17,7 @@ from recurro.tasks.layers import from_assignments, from_environment, from_file, 
 from recurro.tasks.presets import PRESETS
 from recurro.train import Settings
 
-__all__ = ["Given", "flags_named"]
+__all__ = ["Given", "flags_named", "preset_of"]
 
 Sections: TypeAlias = Mapping[str, type[Settings]]
 """The sections of ``config.yaml`` by name; no two have a setting of the same name."""
@@ -166,13 +166,26 @@ def _preset(name: str | None, over: Mapping[str, Any]) -> dict[str, Any]:
     if name is None:
         data = over.get("data")
         name = _suitable(data if isinstance(data, dict) else {})
-    if name not in PRESETS:
-        close = get_close_matches(name, PRESETS, n=1)
+    return preset_of(name, PRESETS)
+
+
+def preset_of(
+    name: str | None, presets: Mapping[str, dict[str, Any]]
+) -> dict[str, Any]:
+    """The preset of a name, or none.
+
+    Raises:
+        ConfigError: If there is no such preset; the nearest is named.
+    """
+    if name is None:
+        return {}
+    if name not in presets:
+        close = get_close_matches(name, presets, n=1)
         hint = f" Did you mean '{close[0]}'?" if close else ""
         raise ConfigError(
-            f"--preset: must be one of {', '.join(PRESETS)}, got {name!r}.{hint}"
+            f"--preset: must be one of {', '.join(presets)}, got {name!r}.{hint}"
         )
-    return PRESETS[name]
+    return presets[name]
 
 
 def _suitable(data: Mapping[str, Any]) -> str:

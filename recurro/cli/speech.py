@@ -19,9 +19,12 @@ OPTIONS = {
 }
 """The option of each argument that says how texts are found."""
 
+SEARCHING = ("transcribe", "translate")
+"""The tasks that find texts by a search."""
+
 
 def search_of(task: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """How texts are to be found: arguments of ``SpeechRecognizer``.
+    """How texts are to be found: arguments of a task that finds them.
 
     Args:
         task: The task of the run.
@@ -32,7 +35,12 @@ def search_of(task: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """
     asked = {name: value for name, value in given.items() if value is not None}
     for name, value in asked.items():
-        if task != "transcribe":
+        if task not in SEARCHING:
+            raise ArgumentError(
+                f"{OPTIONS[name]}: must be left out for a run of {task}, which seeks "
+                f"no text, got {value}."
+            )
+        if name != "beam_size" and task != "transcribe":
             raise ArgumentError(
                 f"{OPTIONS[name]}: must be left out for a run of {task}, which hears "
                 f"no speech, got {value}."

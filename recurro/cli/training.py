@@ -76,23 +76,28 @@ _LAYERS = "[dim]Settings: --config < RECURRO_TRAIN_EPOCHS=3 < --set < flags.[/di
 
 
 def trains(
-    task: str, flags: Callable[[Flags, Path], Flags] | None = None
+    task: str,
+    flags: Callable[[Flags, Path], Flags] | None = None,
+    files: Callable[[Flags, Path | None], list[Path]] | None = None,
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Make a command that trains a task of its own options and its help.
 
     Args:
         task: The word of the task.
         flags: What is made of the flags, given the data too, if anything.
+        files: What is read, where flags may name it instead of ``data``; it takes
+            those flags away.
 
     Returns:
         A decorator of a function that has the argument ``data`` (a path, or several;
-        none where data are drawn), options whose default is ``None``, and a docstring,
-        and does nothing.
+        or a path or ``None``; none where data are drawn), options whose default is
+        ``None``, and a docstring, and does nothing. An option ``preset`` names one of
+        the task's presets.
     """
 
     def command(described: Callable[..., None]) -> Callable[..., None]:
         def train(**given: Any) -> None:  # noqa: ANN401 (options)
-            _train(task, given, flags)
+            _train(task, given, flags, files)
 
         own = get_type_hints(described, include_extras=True)
         del own["return"]
@@ -109,7 +114,8 @@ def trains(
 
 def _parameter(name: str, kind: Any) -> inspect.Parameter:  # noqa: ANN401 (a type)
     absent = False if name in _SWITCHES else None
-    default = inspect.Parameter.empty if name == "data" else absent
+    needed = name == "data" and type(None) not in get_args(get_args(kind)[0])
+    default = inspect.Parameter.empty if needed else absent
     only = inspect.Parameter.KEYWORD_ONLY
     return inspect.Parameter(name, only, default=default, annotation=kind)
 
@@ -124,11 +130,14 @@ def _train(
     task: str,
     given: Mapping[str, Any],
     mend: Callable[[Flags, Path], Flags] | None,
+    named: Callable[[Flags, Path | None], list[Path]] | None,
 ) -> None:
     """Train a model of a task as the options say, and tell the outcome."""
     use_threads(given["threads"])
     from recurro.cli.sequences import TASKS, finish, train_run
-    from recurro.cli.settings import Given
+    from recurro.cli.settings import Given, preset_of
+    from recurro.tasks.layers import merge
+    from recurro.tasks.presets import TASK_PRESETS
     from recurro.tasks.sequence_config import sections_of
 
     data = given.get("data", ())
@@ -137,14 +146,15 @@ def _train(
         for key, value in given.items()
         if key not in ("data", *_RUN) and value is not None
     }
+    files = named(flags, data) if named else [data] if isinstance(data, Path) else data
+    preset = preset_of(flags.pop("preset", None), TASK_PRESETS.get(task, {}))
     flags = mend(flags, data) if mend else flags
     sections = sections_of(TASKS[task].model.kind)
     asked = Given(flags, None, given["config"], given["set_"] or (), sections)
-    files = [data] if isinstance(data, Path) else data
     run = given["out"] or free_folder(name_of(files) if files else task)
     with interruptible(run), asked.named():
         model = train_run(
-            {**asked.tree(), "task": task},
+            {**merge(preset, asked.tree()), "task": task},
             files,
             run,
             overwrite=given["overwrite"],

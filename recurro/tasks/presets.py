@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["PRESETS"]
+__all__ = ["PRESETS", "TASK_PRESETS"]
 
 PRESETS: dict[str, dict[str, Any]] = {
     "char-small": {
@@ -70,3 +70,44 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
 }
 """Settings by name, each a layer like a settings file."""
+
+_ONE_WAY = {"attention": "none", "bidirectional": False}
+
+TASK_PRESETS: dict[str, dict[str, dict[str, Any]]] = {
+    "translate": {
+        "sutskever": {
+            "data": {"reverse": True},
+            "model": {
+                **_ONE_WAY,
+                "cell": {"name": "LSTM"},
+                "num_layers": 4,
+                "first_state": "copy",
+            },
+        },
+        "cho": {"model": {**_ONE_WAY, "each_step": True}},
+        "bahdanau": {"model": {"attention": "bahdanau"}},
+        "luong": {"model": {"attention": "general"}},
+        "google": {
+            "model": {
+                "cell": {"name": "LSTM"},
+                "num_layers": 8,
+                "residual": True,
+                "attention": "bahdanau",
+                "length_power": 0.2,
+                "length_offset": 5.0,
+                "coverage": 0.2,
+            },
+        },
+        "small": {
+            "data": {"tokens": "bpe:4000"},
+            "model": {
+                "hidden_size": 320,
+                "encoder_size": 192,
+                "embedding_size": 192,
+                "dropout": 0.2,
+            },
+            "train": {"learning_rate": 0.002, "warmup_steps": 100, "epochs": 10},
+        },
+    },
+}
+"""The same of tasks that are not language models, by task."""

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, field_validator
 from torch import nn
 
 from recurro.baselines import TranslationMemory
-from recurro.cells import GRU, Cell
+from recurro.cells import GRU
 from recurro.data import Sequences, Tokenizer
 from recurro.data.sequences import encode_texts
 from recurro.errors import DataError
 from recurro.nn import SequenceEncoder
-from recurro.nn.decoder import First
 from recurro.tasks.comparison import Comparison
 from recurro.tasks.readers import VOCABULARY, Items
 from recurro.tasks.sequence_config import RecurrentNetwork, TaskSettings
 from recurro.tasks.translation_figures import need_sacrebleu, translation_figures
+from recurro.tasks.vector_task import Answered
 from recurro.tasks.writer import Writer, texts_of
 from recurro.tasks.writer_config import (
     WriterData,
@@ -41,6 +41,7 @@ class TranslationData(WriterData):
         valid: The files that choices are made on, or ``None`` for a part of the others;
             for the record, where texts are given, as is the next.
         test: The files that are tested on at the end, or ``None``.
+        encoding: The encoding of files; for the record, likewise.
         tokens: ``bpe:N`` (byte pairs), ``word``, ``char`` or ``byte``.
         joint: Whether both sides share a vocabulary, learnt of both, and an embedding.
         reverse: Whether sources are read from their end (Sutskever).
@@ -48,9 +49,16 @@ class TranslationData(WriterData):
 
     valid: tuple[str, ...] = ()
     test: tuple[str, ...] = ()
+    encoding: str = "utf-8"
     tokens: str = "bpe:8000"
     joint: bool = True
     reverse: bool = False
+
+    @field_validator("valid", "test", mode="before")
+    @classmethod
+    def _paths(cls, value: object) -> object:
+        """Paths as text."""
+        return [str(path) for path in value] if isinstance(value, list) else value
 
 
 class TranslationNetwork(WriterNetwork):
@@ -107,7 +115,9 @@ class SourceReader:
         return VOCABULARY, self.tokenizer.to_json()
 
 
-class Translator(Writer):
+class Translator(
+    Writer, without=("valid", "test", "encoding"), defaults={"cell": GRU()}
+):
     """A recurrent translator: texts of one language in, of another out.
 
     P(target | source) by an encoder that reads in both directions, attention, and a
@@ -119,8 +129,9 @@ class Translator(Writer):
     (``TranslationData``, ``TranslationNetwork``, ``WriterTraining``). ``cell`` is an
     object, also one of your own; ``out`` names a run folder, without which all stays in
     memory; ``overwrite`` lets it replace a run that is there. Arguments of the search
-    (``beam_size``, ``length_power``, ``max_length``) may be set after training by
-    ``set_params``. Vocabularies are learnt from the training part alone.
+    (``beam_size``, ``length_power``, ``length_offset``, ``coverage``, ``max_length``)
+    may be set after training by ``set_params``. Vocabularies are learnt from the
+    training part alone.
 
     Attributes:
         tokenizer_: The vocabulary of what is written.
@@ -150,72 +161,6 @@ class Translator(Writer):
 
     task: ClassVar[str] = "translate"
     kind: ClassVar[type[TaskSettings]] = TranslationSettings
-
-    def __init__(
-        self,
-        *,
-        tokens: str = "bpe:8000",
-        lower: bool = False,
-        min_count: int | None = None,
-        max_size: int | None = None,
-        joint: bool = True,
-        reverse: bool = False,
-        held_out: float = 0.1,
-        cell: Cell = GRU(),  # noqa: B008 (a frozen value)
-        hidden_size: int = 512,
-        encoder_size: int | None = None,
-        num_layers: int = 1,
-        bidirectional: bool = True,
-        residual: bool = False,
-        embedding_size: int | None = 256,
-        dropout: float = 0.3,
-        recurrent_dropout: float = 0.0,
-        zoneout: float = 0.0,
-        weight_drop: float = 0.0,
-        attention: Literal["none", "bahdanau", "dot", "general"] = "general",
-        first_state: First = "summary",
-        each_step: bool = False,
-        tied: bool = True,
-        smoothing: float = 0.1,
-        scheduled_sampling: float = 0.0,
-        beam_size: int = 5,
-        length_power: float = 1.0,
-        max_length: int | None = None,
-        backend: Literal["auto", "reference", "vendor", "cpu", "scan"] = "auto",
-        batch_size: int = 64,
-        epochs: int = 15,
-        max_steps: int | None = None,
-        max_seconds: float | None = None,
-        optimizer: str = "adam",
-        learning_rate: float = 0.001,
-        momentum: float = 0.0,
-        nesterov: bool = False,
-        betas: Sequence[float] = (0.9, 0.999),
-        weight_decay: float = 0.0,
-        nonmonotone: int = 5,
-        schedule: Literal["constant", "cosine", "plateau"] = "cosine",
-        warmup_steps: int = 0,
-        final_rate: float = 0.0,
-        plateau_factor: float = 4.0,
-        plateau_patience: int = 0,
-        clip: float | Literal["auto"] | None = 1.0,
-        clip_mode: Literal["norm", "element"] = "norm",
-        accumulate: int = 1,
-        validate_every: int | None = None,
-        patience: int | None = None,
-        keep: Literal["best", "last"] = "best",
-        checkpoint_seconds: float | None = 120.0,
-        checkpoint_steps: int | None = None,
-        log_every: int = 50,
-        seed: int = 0,
-        precision: Literal["32", "bf16"] = "32",
-        device: str = "auto",
-        out: str | Path | None = None,
-        overwrite: bool = False,
-    ) -> None:
-        values = dict(locals())
-        del values["self"]
-        vars(self).update(values)
 
     def fit(
         self,
@@ -261,6 +206,31 @@ class Translator(Writer):
         if not data.joint:
             tokenizer = super()._learn_tokens(items, self._lowered(items), data)
         return SourceReader(tokenizer, data.lower, data.reverse)
+
+    def _read(self, X: Any) -> Sequences:  # noqa: ANN401
+        self._fitted()
+        self._say_unknown(X, self.reader_.tokenizer)
+        return super()._read(X)
+
+    def _answered(self, X: Any, y: Any) -> Answered:  # noqa: ANN401
+        self._fitted()
+        self._say_unknown(X, self.reader_.tokenizer)
+        self._say_unknown(y, self.tokenizer_)
+        return super()._answered(X, y)
+
+    def _say_unknown(self, texts: Sequence[str], tokenizer: Tokenizer) -> None:
+        """Warn of symbols that are not in a vocabulary, if any."""
+        seen: dict[str, None] = {}
+        for text in self._lowered([text for text in texts if isinstance(text, str)]):
+            seen |= dict.fromkeys(tokenizer.missing(text))
+        if seen:
+            shown = [repr(symbol) for symbol in list(seen)[:5]]
+            shown += ["..."] * (len(seen) > 5)
+            warnings.warn(
+                f"Translator: {len(seen)} symbols were not seen in training and count "
+                f"as unknown: {', '.join(shown)}.",
+                stacklevel=4,
+            )
 
     def _lowered(self, items: Items) -> list[str]:
         lower = self.settings.data.lower
@@ -323,18 +293,21 @@ class Translator(Writer):
             DataError: If texts cannot be used.
         """
         network = self._fitted()
-        texts = self.predict(X) if y is None else list(y)
-        told = self._answered(X, texts)
-        rows = np.arange(len(told))
-        batch = told.sequences.batch(rows, told.targets)
-        device = next(network.parameters()).device
-        batch = batch.to(device)
+        if y is None:
+            read, stop = self._read(X), self._stop
+            found = [best[0].ids for best in self._found(network, read)]
+            written = Sequences.of([np.array([*ids, stop]) for ids in found])
+        else:
+            told = self._answered(X, y)
+            read, written = told.sequences, told.targets
+        assert isinstance(written, Sequences)
+        batch = read.batch(np.arange(len(read)), written)
+        batch = batch.to(next(network.parameters()).device)
         looks = network.head.weights(network.encoder(batch), batch.targets)
-        assert isinstance(told.targets, Sequences)
         return [
             (
-                self._pieces(self.reader_.tokenizer, told.sequences[row]),
-                self._pieces(self.tokenizer_, told.targets[row]),
+                self._pieces(self.reader_.tokenizer, read[row]),
+                self._pieces(self.tokenizer_, written[row]),
                 look.detach().cpu().numpy(),
             )
             for row, look in enumerate(looks)

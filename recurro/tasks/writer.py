@@ -319,13 +319,16 @@ class Writer(SequenceEstimator):
                 memory = network.encoder(batch)
             prompts = torch.full((1, len(rows)), self._stop, device=device)
             results = beam_search(
-                head.stepper(memory),
+                head.stepper(memory, coverage=model.coverage > 0),
                 prompts,
                 limit,
                 beam_size=model.beam_size,
                 stop=self._stop,
                 length_power=model.length_power,
+                length_offset=model.length_offset,
+                coverage=model.coverage,
                 rules=rules,
+                early=True,
             )
             for row, result in zip(rows, results, strict=True):
                 found[row] = result

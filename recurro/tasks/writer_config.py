@@ -74,6 +74,9 @@ class WriterNetwork(RecurrentNetwork):
             itself; it rises from 0 to this from the first epoch to the last.
         beam_size: Sequences that a search keeps; 1 is greedy.
         length_power: A search divides log P by n^this, n the number of tokens.
+        length_offset: It divides by ((n + this) / (1 + this))^length_power instead; Wu
+            et al. use 5, with a power of 0.2 to 1.
+        coverage: How much a text loses for what no token looked at; with attention.
         max_length: Most tokens of a text; ``None`` for twice the longest of training.
     """
 
@@ -90,6 +93,8 @@ class WriterNetwork(RecurrentNetwork):
     scheduled_sampling: float = Field(default=0.0, ge=0, le=1)
     beam_size: int = Field(default=5, ge=1)
     length_power: float = Field(default=1.0, ge=0, allow_inf_nan=False)
+    length_offset: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    coverage: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     max_length: int | None = Field(default=None, ge=1)
 
     @model_validator(mode="after")
@@ -103,6 +108,12 @@ class WriterNetwork(RecurrentNetwork):
                 "first_state",
                 "must be summary or copy where there is no attention and each_step is "
                 "off, got 'zeros': nothing of what is read would be known.",
+            )
+        if self.coverage and self.attention == "none":
+            raise SettingError(
+                name,
+                "coverage",
+                f"must be 0 where there is no attention, got {self.coverage}.",
             )
         own = self.encoder_size in (None, self.hidden_size)
         if self.first_state == "copy" and (self.bidirectional or not own):
