@@ -330,6 +330,11 @@ def _check_flags(given: Mapping[str, Any]) -> None:
                 f"--{name.replace('_', '-')}: must be {bound}, got {given[name]}. See "
                 "'recurro generate --help'."
             )
+    if (given["min_length"] or 0) > (most := given["length"] or LENGTH):
+        raise ArgumentError(
+            f"--min-length: must be at most --length {most}, got {given['min_length']}."
+            " Ask for a greater --length."
+        )
     usual = {"temperature": 1, "top_k": None, "top_p": None}
     drawing = [name for name, value in usual.items() if given[name] != value]
     if beam is not None and (drawing or given["stream"]):

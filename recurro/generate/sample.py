@@ -322,7 +322,7 @@ def _check_left(log_probs: Tensor, written: Written) -> None:
     if bool((log_probs.amax(-1) == -math.inf).any()):
         raise ArgumentError(
             f"generate: the rules must leave an id to write, got none after "
-            f"{written.count} ids. Forbid less, or ask for a smaller length."
+            f"{written.count} ids. Forbid less, or lower the minimum length."
         )
 
 

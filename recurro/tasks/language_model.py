@@ -41,7 +41,7 @@ from recurro.tasks.language_task import (
     token_losses,
     total_loss,
 )
-from recurro.tasks.lines import line_figures, written_figures
+from recurro.tasks.lines import check_lines, line_figures, written_figures
 from recurro.tasks.network import Vectors, build_network, load_weights, stepper
 from recurro.tasks.runs import begin_run, checked_state, draft_folder, read_run
 from recurro.tasks.speak import Manner, Speaker, Voice
@@ -210,6 +210,7 @@ class LanguageModel(Speaker, BaseEstimator):
         check_device(settings.train)
         with draft_folder(out, overwrite=self.overwrite) as draft:
             corpora = build_corpora(text, valid, settings.data, draft, reading)
+            check_lines(corpora.train, corpora.tokenizer, settings.data.grammar)
             network = self._network(settings, corpora.tokenizer)
             vectors = Vectors.read(settings.model, corpora.tokenizer)
             if vectors is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from itertools import pairwise
@@ -11,7 +12,33 @@ import numpy as np
 from recurro.data import Corpus, Tokenizer, is_smiles
 from recurro.tasks.speak import Manner, Voice, speak_batch
 
-__all__ = ["line_figures", "written_figures"]
+__all__ = ["check_lines", "line_figures", "written_figures"]
+
+LOOK = 1000
+"""Lines of training at most that are checked before it begins."""
+
+
+def check_lines(seen: Corpus, tokenizer: Tokenizer, grammar: str | None) -> None:
+    """Warn if lines of training do not follow the grammar that written ones must.
+
+    Args:
+        seen: The lines; some of them, spread evenly, are checked.
+        tokenizer: Their vocabulary.
+        grammar: ``smiles``, or ``None``, which all lines follow.
+    """
+    if grammar is None:
+        return
+    count = len(seen.starts) - 1
+    rows = np.unique(np.linspace(0, count - 1, min(count, LOOK)).astype(int))
+    lines = [tokenizer.decode(seen.line(int(row))).rstrip("\n") for row in rows]
+    wrong = [line for line in lines if not is_smiles(line)]
+    if wrong:
+        warnings.warn(
+            f"{len(wrong):,} of {len(lines):,} lines that were looked at are no "
+            f"SMILES, such as {wrong[0]!r}: the model learns them as they are. Leave "
+            "out names and headings, or say --syntax none.",
+            stacklevel=2,
+        )
 
 
 def written_figures(

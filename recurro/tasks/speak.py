@@ -124,6 +124,11 @@ class Voice:
         What stands before is the end of a line; a model that knows none begins with a
         symbol drawn at random.
         """
+        if self.tokenizer.lines and "\n" in prompt:
+            raise ArgumentError(
+                f"prompt: must be the beginning of one line, got {prompt!r}. Give each "
+                "line as a prompt of its own."
+            )
         said, before = _read(self.tokenizer, prompt), _before(self.tokenizer)
         if not (before or said):
             size = self.tokenizer.size

@@ -109,7 +109,7 @@ def test_items_on_lines(folder):
     assert [len(line) for line in said.out.splitlines()] == [3] * 4
     assert "4 of 4 texts did not end within --length 3, and was cut there" in said.err
     assert "4 texts: uniqueness " in said.err
-    assert "at most the length, 3, got 4" in complaint(
+    assert "--min-length: must be at most --length 3, got 4" in complaint(
         *("generate", "here", "-n", 3, "--min-length", 4)
     )
 

@@ -9,7 +9,7 @@ from recurro.data import Tokenizer, build_corpus, is_test
 from recurro.errors import ArgumentError, RunError
 from recurro.tasks import LanguageModel
 from recurro.tasks import lines as judging
-from recurro.tasks.lines import line_figures
+from recurro.tasks.lines import check_lines, line_figures
 from tests.datasets import dataset
 
 TRAINED = ["CCO", "C1CC1", "CO"]
@@ -80,6 +80,15 @@ def test_a_model_of_molecules_learns_to_write_them(tmp_path):
     assert model.judge_lines(trained)["novelty"] == 0
     model.save(tmp_path / "saved")
     assert LanguageModel.load(tmp_path / "saved").grammar_ == "smiles"
+
+
+def test_lines_that_are_no_molecules_are_told():
+    tokenizer = Tokenizer.fit(["CCO ethanol", "CN"], lines=True)
+    lines = build_corpus(["CN", "CCO ethanol"] * 3, tokenizer)
+    with pytest.warns(UserWarning, match="^3 of 6 lines .* such as 'CCO ethanol'"):
+        check_lines(lines, tokenizer, "smiles")
+    check_lines(lines, tokenizer, None)
+    check_lines(build_corpus(["CN"], tokenizer), tokenizer, "smiles")
 
 
 def test_what_cannot_be_judged(tmp_path):

@@ -86,6 +86,7 @@ def test_words_are_forbidden_as_words():
         ({"forbid": [""]}, ArgumentError, "at least one symbol"),
         ({"forbid": [*"abcdelmnor\nZ"[:-1], "i"]}, ArgumentError, "must leave an id"),
         ({"repetition_penalty": -1.0}, ArgumentError, "finite number > 0, got -1"),
+        ({"prompts": ["an\n"]}, ArgumentError, "the beginning of one line, got 'an"),
         ({"prompts": ["an", "Zoe"]}, VocabularyError, "prompt: .*got 'Z'"),
     ],
 )
