@@ -14,6 +14,8 @@ from recurro.data.numbered_pictures import read_numbered
 from recurro.errors import ArgumentError, MissingExtraError
 from recurro.report.strips import draw_glimpses, draw_strokes
 from recurro.tasks import GlimpseReader, Painter
+from recurro.tasks.glimpse_reader import number_of
+from recurro.tasks.sequence_runs import read_examples
 
 __all__ = [
     "bounds",
@@ -88,14 +90,24 @@ def bounds(model: Painter, file: Path, interval: float | None) -> list[dict[str,
     ]
 
 
-def leave_glimpses(model: GlimpseReader, files: Sequence[Path]) -> None:
-    """Draw where a trained reader looks, into its run folder."""
-    found = read_numbered(files[0], "test")
-    glances = model.look(found.pictures[:SHOWN])
-    _leave(model, GLIMPSES, lambda path: draw_glimpses(path, glances, found.numbers))
+def leave_glimpses(model: GlimpseReader, files: Sequence[Path] = ()) -> None:
+    """Draw where a trained reader looks, into its run folder.
+
+    Args:
+        model: A trained reader with a run, which holds the pictures: those to test on,
+            or held out, or learnt from.
+        files: What they were read from, which may be gone.
+    """
+    assert model.run_ is not None
+    material = read_examples(model.run_)
+    parts = [material.test_parts()[1], *material.parts()[::-1]]
+    items, targets = next(part for part in parts if len(part[0]))
+    glances = model.look(items[:SHOWN])
+    true = [number_of(ids) for ids in targets[:SHOWN]]
+    _leave(model, GLIMPSES, lambda path: draw_glimpses(path, glances, true))
 
 
-def leave_strokes(model: Painter, files: Sequence[Path]) -> None:
+def leave_strokes(model: Painter, files: Sequence[Path] = ()) -> None:
     """Draw how a trained painter paints new pictures, into its run folder."""
     painted = model.generate(SHOWN, seed=model.seed)
     _leave(model, STROKES, lambda path: draw_strokes(path, painted))

@@ -76,6 +76,7 @@ class TaskVerbs:
         trained: What is done with a trained model and its files at the end.
         drawn: Whether data are drawn, so that ``evaluate`` needs no file.
         signed: How figures were reckoned, in words, where that must be said.
+        resumed: What is done at the end with one whose run was gone on with.
     """
 
     model: type[NetworkEstimator]
@@ -88,6 +89,7 @@ class TaskVerbs:
     trained: Callable[[Any, Sequence[Path]], object] | None = None
     drawn: bool = False
     signed: Callable[[Any], str] | None = None
+    resumed: Callable[[Any], object] | None = None
 
 
 def train_run(
@@ -130,8 +132,12 @@ def train_run(
 
 def resume_run(task: str, run: Path, *, quiet: bool) -> NetworkEstimator:
     """Go on with a run, shown to a person."""
+    verbs = TASKS[task]
     with watch(quiet=quiet or current_shard().rank > 0) as watcher:
-        return TASKS[task].model.resume(run, progress=watcher)
+        model = verbs.model.resume(run, progress=watcher)
+    if verbs.resumed is not None and current_shard().rank == 0:
+        verbs.resumed(model)
+    return model
 
 
 def check_interval(verb: str, interval: float | None, task: str) -> None:
@@ -310,12 +316,14 @@ TASKS: dict[str, TaskVerbs] = {
         *(GlimpseReader, pictures.to_score, pictures.numbers, pictures.to_learn),
         next="predict {run} FILE",
         trained=pictures.leave_glimpses,
+        resumed=pictures.leave_glimpses,
     ),
     "paint": TaskVerbs(
         *(Painter, pictures.pictures_to_score, pictures.bounds),
         training=pictures.pictures_to_learn,
         next="generate {run} --number 8 --png FILE",
         trained=pictures.leave_strokes,
+        resumed=pictures.leave_strokes,
     ),
 }
 """What there is to know of each task, by its word."""

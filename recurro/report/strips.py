@@ -52,7 +52,6 @@ def draw_glimpses(
         if numbers is not None:
             colour = _FAINT if read == numbers[row] else _BOX
             _write(pen, (_GAP, top + _LINE), f"is {numbers[row]}", colour)
-        most = max(float(np.abs(glances.patches[row]).max()), 1e-6)
         for look in range(count):
             left = _LABEL + look * cell[0]
             sheet.paste(_grey(picture, times), (left, top))
@@ -60,7 +59,8 @@ def draw_glimpses(
             for place in range(len(windows) - 1, -1, -1):
                 colour = _WIDER if place else _BOX
                 _box(pen, windows[place], (left, top), (height, width), times, colour)
-            seen = np.abs(glances.patches[row, look, 0]) / most
+            seen = np.abs(glances.patches[row, look, 0])
+            seen = seen / max(float(seen.max()), 1e-6)
             below = top + height * times + _GAP // 2
             sheet.paste(_grey(seen, height * times // len(seen)), (left, below))
             named, rest = divmod(look, glances.each)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -15,7 +15,7 @@ from torch.distributions import Categorical
 
 from recurro.baselines.pictures import NearestPicture
 from recurro.cells import LSTM, Cell
-from recurro.data import Sequences
+from recurro.data import Sequences, line_groups
 from recurro.data.numbered_pictures import as_numbers, as_pictures
 from recurro.errors import DataError, RunError
 from recurro.nn import CategoricalHead, Retina, SoftWindow
@@ -27,8 +27,9 @@ from recurro.tasks.sequence import SequenceEstimator
 from recurro.tasks.sequence_config import Backend, TaskSettings
 from recurro.tasks.vector_task import Answered, Passes, answers, mean_loss
 from recurro.train import RunFolder
+from recurro.types import Batch, Shard
 
-__all__ = ["Glances", "GlimpseReader"]
+__all__ = ["Glances", "GlimpseReader", "number_of"]
 
 NUMBERS = "numbers.json"
 DIGITS = 10
@@ -122,7 +123,7 @@ class GlimpseReader(SequenceEstimator):
         dropout: float = 0.0,
         backend: Backend = "auto",
         batch_size: int = 128,
-        epochs: int = 30,
+        epochs: int = 50,
         max_steps: int | None = None,
         max_seconds: float | None = None,
         optimizer: str = "adam",
@@ -203,6 +204,20 @@ class GlimpseReader(SequenceEstimator):
         told = Answered(reader(items), targets)
         return VariedPictures(told, self.settings.data, self.seed)
 
+    def _batches(
+        self,
+        sequences: Sequences,
+        targets: Sequences,
+        batch_size: int,
+        *,
+        generator: torch.Generator | None = None,
+        shard: Shard | None = None,
+    ) -> Iterator[Batch]:
+        """Pictures whose numbers are of similar length; see ``sequence_batches``."""
+        shard = shard or Shard()
+        for rows in line_groups(targets.lengths, batch_size, generator=generator):
+            yield sequences.batch(rows[shard.rank :: shard.world], targets)
+
     def _learnt(self) -> dict[str, str]:
         return {NUMBERS: json.dumps({"longest": self.longest_})}
 
@@ -245,23 +260,23 @@ class GlimpseReader(SequenceEstimator):
     # Figures.
 
     def _chosen_by(self, network: Any, data: Answered) -> dict[str, float]:  # noqa: ANN401
-        nats = mean_loss(network, data)
+        nats = mean_loss(network, data, self._batches)
         return {"nats_per_digit": nats, **self._judge(network, data)}
 
     def _judge(self, network: Any, data: Answered) -> dict[str, float]:  # noqa: ANN401
         assert isinstance(data.targets, Sequences)
         found = self._numbers(answers(network, data.sequences, _logits))
-        return _figures(found, [_number(ids) for ids in data.targets])
+        return _figures(found, [number_of(ids) for ids in data.targets])
 
     def _numbers(self, logits: np.ndarray) -> list[str]:
         """What is read, from the scores ``(items, digits, classes)``."""
         logits = logits.copy()
         logits[:, 0, DIGITS] = -np.inf  # a number has a digit
-        return [_number(ids) for ids in logits.argmax(2)]
+        return [number_of(ids) for ids in logits.argmax(2)]
 
     def _baselines(self, train: tuple[Any, Any], valid: tuple[Any, Any]) -> Comparison:
         """The most frequent number, and that of the nearest pictures."""
-        known, true = ([_number(ids) for ids in part[1]] for part in (train, valid))
+        known, true = ([number_of(ids) for ids in part[1]] for part in (train, valid))
         names, counts = np.unique(known, return_counts=True)
         usual = [str(names[counts.argmax()])] * len(true)
         rows = [{"name": "most frequent number", **_figures(usual, true)}]
@@ -343,8 +358,16 @@ def _logits(found: Any) -> Tensor:  # noqa: ANN401 (what a head gives)
     return found.logits
 
 
-def _number(ids: np.ndarray) -> str:
-    """The digits before the end, if there is one."""
+def number_of(ids: np.ndarray) -> str:
+    """The digits before the end, if there is one.
+
+    Args:
+        ids: Digits, and 10 for the end.
+
+    Example:
+        >>> number_of(np.array([0, 7, 10, 3]))
+        '07'
+    """
     digits = "".join("0123456789."[digit] for digit in ids)
     return digits.split(".")[0]
 

@@ -88,7 +88,7 @@ class ReadTraining(SequenceTraining):
     """How a reader is trained; as all that reads sequences, from other defaults."""
 
     batch_size: int = Field(default=128, ge=1)
-    epochs: int = Field(default=30, ge=1)
+    epochs: int = Field(default=50, ge=1)
     learning_rate: float = Field(default=0.003, gt=0, allow_inf_nan=False)
     schedule: Literal["constant", "cosine", "plateau"] = "cosine"
 

@@ -10,6 +10,7 @@ from sklearn.model_selection import cross_val_score
 
 from recurro.data import draw_house_numbers
 from recurro.errors import ConfigError, DataError, RunError
+from recurro.nn.glimpse import GlimpseNetwork
 from recurro.tasks import GlimpseReader
 from recurro.tasks.picture_config import ReadData
 from recurro.tasks.picture_reader import PictureReader, vary_pictures
@@ -126,6 +127,23 @@ def test_pictures_are_varied_anew_in_each_pass_and_the_same_again(model) -> None
     first, again, other = (passes(n).sequences.values for n in (0, 0, 1))
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
+
+
+def test_numbers_of_similar_length_are_learnt_together() -> None:
+    drawn = draw_house_numbers(2000, length=(1, 4), shape=(10, 40))
+    model = GlimpseReader()
+    targets = model._learn_targets(drawn.numbers)
+    sequences = PictureReader((10, 40))(drawn.images)
+    batches = [*model._batches(sequences, targets, 32, generator=torch.Generator())]
+    ids = torch.cat([batch.targets for batch in batches])
+    assert len(ids) == len(targets.values)
+    rows = [targets.lengths[row] for row in range(2000)]
+    told = [GlimpseNetwork._rows(_Ends, batch.targets) for batch in batches]
+    assert sum(digits.numel() for digits in told) < 1.1 * sum(rows)
+
+
+class _Ends:
+    end, longest = 10, 4
 
 
 def test_each_variation_keeps_to_its_bound() -> None:
