@@ -19,7 +19,7 @@ from recurro.data.batching import line_groups
 from recurro.data.curriculum import Part
 from recurro.data.programs import ALPHABET
 from recurro.errors import DataError, RunError
-from recurro.generate import beam_search
+from recurro.generate import beam_search, sample_batch
 from recurro.nn import Decoder, SequenceEncoder
 from recurro.tasks.comparison import Comparison
 from recurro.tasks.estimator import NetworkEstimator
@@ -37,6 +37,7 @@ from recurro.tasks.program_network import (
 from recurro.tasks.sequence_config import TaskSettings
 from recurro.tasks.vector_task import Answered, VectorTask
 from recurro.train import Progress, RunFolder
+from recurro.types import Stepper
 
 __all__ = ["ProgramExecutor"]
 
@@ -311,21 +312,15 @@ class ProgramExecutor(NetworkEstimator, without=("bidirectional",)):
         programs = self.reader_(X)
         device = next(network.parameters()).device
         limit = 2 * int(network.head.longest)
-        beam_size = self.settings.model.beam_size
         written, cut = [""] * len(X), 0
         nothing = np.zeros(len(X), np.int64)
         for rows in line_groups(programs.lengths, ROWS):
             batch = programs.batch(rows, nothing).to(device)
+            stepper = network.head.stepper(network.encoder(batch))
             start = torch.zeros(1, len(rows), dtype=torch.long, device=device)
-            found = beam_search(
-                network.head.stepper(network.encoder(batch)),
-                *(start, limit),
-                beam_size=beam_size,
-                stop=0,
-            )
-            for row, (best, *_) in zip(rows, found, strict=True):
-                written[row] = "".join(WRITTEN[number] for number in best.ids)
-                cut += not best.stopped
+            for row, ids in zip(rows, self._sought(stepper, start, limit), strict=True):
+                written[row] = "".join(WRITTEN[number] for number in ids)
+                cut += len(ids) == limit
         if cut:
             warnings.warn(
                 f"ProgramExecutor: {cut} of {len(X)} answers had not ended after "
@@ -333,6 +328,16 @@ class ProgramExecutor(NetworkEstimator, without=("bidirectional",)):
                 stacklevel=2,
             )
         return written
+
+    def _sought(
+        self, stepper: Stepper, start: torch.Tensor, limit: int
+    ) -> list[Sequence[int]]:
+        """The symbols of each answer, without the end."""
+        size = self.settings.model.beam_size
+        if size == 1:
+            return [*sample_batch(stepper, start, limit, temperature=0, stop=0)]
+        found = beam_search(stepper, start, limit, beam_size=size, stop=0)
+        return [best.ids for best, *_ in found]
 
 
 def _ran(texts: Any) -> list[str]:  # noqa: ANN401 (whatever came)

@@ -82,6 +82,18 @@ def test_figures_and_answers_are_those_of_the_network_by_hand(shown) -> None:
     assert model.predict(texts) == [written_by_hand(model, t, limit) for t in texts]
 
 
+@pytest.mark.filterwarnings("ignore:ProgramExecutor")
+def test_a_beam_finds_answers_that_are_at_least_as_likely(model) -> None:
+    texts = [one.text for one in model._exercises(12, "test")]
+    answers = model.predict(texts)
+    wide = clone(model).set_params(beam_size=20)
+    wide.network_, wide.reader_ = model.network_, model.reader_
+    for text, one, two in zip(texts, answers, wide.predict(texts), strict=True):
+        if len(one) < 2 * int(model.network_.head.longest):
+            losses = [told_by_hand(model, text, answer)[1] for answer in (one, two)]
+            assert losses[1] <= losses[0] + 1e-4
+
+
 def test_figures_counted_by_hand() -> None:
     figures = answer_figures(["12.", "1-..", "7.", "9"], ["12", "100", "8", "9"])
     assert figures == {"char_accuracy": 7 / 11, "exact_match": 1 / 4}
@@ -96,8 +108,8 @@ def test_addition_is_learnt_from_a_few_thousand_sums() -> None:
         hidden_size=48,
         learning_rate=0.01,
         batch_size=20,
-        epochs=2,
-        programs=2000,
+        epochs=3,
+        programs=2500,
         chosen_on=50,
         tested_on=200,
     ).fit()
