@@ -28,6 +28,9 @@ def test_evaluate(run, said):
         "perplexity",
     ]
     assert f"{expected['nats_per_token']:.3f}" in out
+    assert complaint("evaluate", run, said, "--samples", 3).startswith(
+        "--samples: is for a run of lm of lines, got 3 for another."
+    )
 
 
 def test_evaluate_by_class(class_run, folder):
