@@ -42,6 +42,7 @@ if TYPE_CHECKING:  # the same names, for type checkers and editors
     from recurro.nn import deaccelerate as deaccelerate
     from recurro.report import baseline_table as baseline_table
     from recurro.tasks import AnomalyDetector as AnomalyDetector
+    from recurro.tasks import Captioner as Captioner
     from recurro.tasks import ClassLanguageModel as ClassLanguageModel
     from recurro.tasks import Forecaster as Forecaster
     from recurro.tasks import FrameLabeler as FrameLabeler
@@ -63,6 +64,7 @@ __version__ = "0.1.0"
 _HOME = {
     "AnomalyDetector": "recurro.tasks",
     "BlockDiagonal": "recurro.engine",
+    "Captioner": "recurro.tasks",
     "Cell": "recurro.cells",
     "ChoGRU": "recurro.cells",
     "ClassLanguageModel": "recurro.tasks",

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from recurro.baselines.arpa import read_arpa, write_arpa
 from recurro.baselines.baseline import Baseline, figures
+from recurro.baselines.captions import NearestText
 from recurro.baselines.forecast import Drift, Forecaster, Naive, SeasonalNaive, backtest
 from recurro.baselines.hmm import HMMTagger
 from recurro.baselines.mixture import fit_weight, interpolate
@@ -60,6 +61,7 @@ __all__ = [
     "MostFrequentText",
     "NGramModel",
     "Naive",
+    "NearestText",
     "SeasonalNaive",
     "Tagger",
     "ThreeSigma",

@@ -68,6 +68,7 @@ def evaluate(
     - transcribe: errors per symbol and per word of recordings with their texts.
     - translate: BLEU and chrF (sacrebleu) and perplexity; FILE is a table, or two
       files, the sources first.
+    - caption: BLEU and exact matches of a table of captions (a second FILE: images).
     - forecast: errors on what came after training, from rolling origins.
     - music: -log P of a frame.
     - strokes: -log p of a point.

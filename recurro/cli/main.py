@@ -27,6 +27,7 @@ from recurro.cli.generate import generate
 from recurro.cli.options import UsageError
 from recurro.cli.predict import predict
 from recurro.cli.resume import resume
+from recurro.cli.train_caption import train_caption
 from recurro.cli.train_detect import train_detect
 from recurro.cli.train_execute import train_execute
 from recurro.cli.train_forecast import train_forecast
@@ -63,6 +64,7 @@ _ORDER = (
     "strokes",
     "transcribe",
     "translate",
+    "caption",
     "forecast",
     "read",
     "paint",
@@ -258,6 +260,7 @@ _add(train, "ngram", train_ngram)
 _add(train, "classify", train_classify)
 _add(train, "regress", train_regress)
 _add(train, "tag", train_tag)
+_add(train, "caption", train_caption)
 _add(train, "label", train_label)
 _add(train, "detect", train_detect)
 _add(train, "music", train_music)

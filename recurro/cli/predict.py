@@ -51,6 +51,7 @@ def predict(
     - detect: stamp, numbers, score and alert of each step.
     - transcribe: WAV file and text.
     - translate: the text written of each line (--json: all that the search kept).
+    - caption: name and caption of each image, or of each row of features.
     - forecast: stamp, mean, low, median and high (of a 90 % interval).
     - music: log P of each piece, its number and its frames.
     - strokes: log p of each drawing, its number and its points.

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from recurro.cli import (
+    captions,
     forecasts,
     framing,
     music,
@@ -26,6 +27,7 @@ from recurro.errors import ArgumentError
 from recurro.report import write_report
 from recurro.tasks import (
     AnomalyDetector,
+    Captioner,
     Forecaster,
     FrameLabeler,
     GlimpseReader,
@@ -306,6 +308,11 @@ TASKS: dict[str, TaskVerbs] = {
         next="predict {run} FILE",
         trained=translation.draw,
         signed=translation.signature,
+    ),
+    "caption": TaskVerbs(
+        *(Captioner, captions.to_score, captions.captions_of, captions.to_learn),
+        next="predict {run} IMAGES",
+        trained=captions.leave_pictures,
     ),
     "forecast": TaskVerbs(
         *(Forecaster, forecasts.read, forecasts.answers),

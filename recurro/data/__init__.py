@@ -67,7 +67,7 @@ from recurro.data.numbered_pictures import (
 from recurro.data.numbered_texts import NumberedTexts, liked_posts, paid_adverts
 from recurro.data.pairs import padding, pair_batches, pair_groups
 from recurro.data.parallel import TextPairs, read_pairs
-from recurro.data.pictures import read_picture
+from recurro.data.pictures import fit_picture, read_picture
 from recurro.data.prices import garch_prices, log_returns
 from recurro.data.programs import run_program, split_programs
 from recurro.data.recordings import (
@@ -190,6 +190,7 @@ __all__ = [
     "find_files",
     "find_scheme",
     "find_spans",
+    "fit_picture",
     "from_mel",
     "garch_prices",
     "glucose_response",

@@ -15,12 +15,7 @@ from recurro.data.pictures import PICTURES, need_pillow, read_picture
 from recurro.data.tables import TABLES, Table, read_table
 from recurro.errors import DataError
 
-__all__ = [
-    "Captioned",
-    "read_captioned",
-    "read_pictures",
-    "write_captioned",
-]
+__all__ = ["Captioned", "read_captioned", "read_pictures", "write_captioned"]
 
 CAPTIONS = "captions.jsonl"
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from recurro.errors import DataError, MissingExtraError
 
-__all__ = ["PICTURES", "need_pillow", "read_picture"]
+__all__ = ["PICTURES", "fit_picture", "need_pillow", "read_picture"]
 
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".ppm", ".pgm")
 """How the names of files end that are pictures."""
@@ -37,7 +37,7 @@ def read_picture(path: Path | str, *, side: int | None = None) -> np.ndarray:
 opens, got [Errno 2] No such file or directory. Replace it, or leave it out.
     """
     need_pillow()
-    from PIL import Image, ImageOps
+    from PIL import Image
 
     try:
         with Image.open(path) as opened:
@@ -48,9 +48,30 @@ opens, got [Errno 2] No such file or directory. Replace it, or leave it out.
             f"pictures: '{path}' must be a picture that opens, got {fault[:150]}. "
             "Replace it, or leave it out."
         ) from error
-    if side is not None:
-        picture = ImageOps.fit(picture, (side, side))
-    return np.asarray(picture)
+    array = np.asarray(picture)
+    return array if side is None else fit_picture(array, side)
+
+
+def fit_picture(picture: np.ndarray, side: int) -> np.ndarray:
+    """Scale a picture, and cut it at both ends of its longer side, to a square.
+
+    Args:
+        picture: ``(height, width)`` or ``(height, width, 3)``, uint8.
+        side: Height and width wanted, in pixels.
+
+    Raises:
+        MissingExtraError: If pillow is not installed.
+
+    Example:
+        >>> fit_picture(np.zeros((20, 10, 3), np.uint8), 8).shape
+        (8, 8, 3)
+    """
+    if picture.shape[:2] == (side, side):
+        return picture
+    need_pillow()
+    from PIL import Image, ImageOps
+
+    return np.asarray(ImageOps.fit(Image.fromarray(picture), (side, side)))
 
 
 def need_pillow() -> None:

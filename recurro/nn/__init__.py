@@ -6,7 +6,11 @@ from recurro.nn.cell_layers import GRUCell, LSTMCell, RNNCell
 from recurro.nn.crf import CRF
 from recurro.nn.ctc import CTCHead
 from recurro.nn.decoder import Decoder, DecoderStepper, Memory
-from recurro.nn.dropout import VariationalDropout, variational_dropout
+from recurro.nn.dropout import (
+    VariationalDropout,
+    WordDropout,
+    variational_dropout,
+)
 from recurro.nn.evidence import Evidence
 from recurro.nn.forecast import ForecastNetwork
 from recurro.nn.frames import FrameEncoder, GridEncoder
@@ -82,6 +86,7 @@ __all__ = [
     "VariationalDropout",
     "VectorNetwork",
     "WindowNetwork",
+    "WordDropout",
     "WordEmbedding",
     "WritingNetwork",
     "accelerate",

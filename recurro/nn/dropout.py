@@ -1,10 +1,12 @@
-"""Dropout with one mask for all steps of a sequence."""
+"""Dropout with one mask for all steps of a sequence, and of whole words."""
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from recurro.errors import ArgumentError
+from recurro.types import Float, Int
 
 
 def check_probability(p: float, name: str, owner: str) -> float:
@@ -59,3 +61,35 @@ class VariationalDropout(nn.Module):
     def extra_repr(self) -> str:
         """The probability."""
         return f"p={self.p}"
+
+
+class WordDropout(nn.Embedding):
+    """An embedding that, in training, hides some ids altogether: their vector is 0.
+
+    What reads it must then find out from elsewhere, such as a picture, what comes next.
+
+    Args:
+        size: How many ids there are.
+        width: Width of a vector.
+        probability: Of hiding an id, each for itself, in [0, 1).
+
+    Example:
+        >>> words = WordDropout(10, 4, probability=0.5)
+        >>> bool((words(torch.ones(99, dtype=torch.long)) == 0).all(1).any())
+        True
+
+    References:
+        Bowman et al. (2016), arXiv 1511.06349, section 3.1.
+    """
+
+    def __init__(self, size: int, width: int, *, probability: float) -> None:
+        super().__init__(size, width)
+        self.probability = check_probability(probability, "probability", "WordDropout")
+
+    def forward(self, ids: Int[Tensor, ...]) -> Float[Tensor, "... width"]:
+        """The vector of each id."""
+        found = super().forward(ids)
+        if not (self.training and self.probability):
+            return found
+        shown = torch.rand(ids.shape, device=ids.device) >= self.probability
+        return found * shown.unsqueeze(-1)

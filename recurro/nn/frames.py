@@ -20,17 +20,19 @@ _FILTERS = (16, 32, 64, 64)
 class _Convolutions(nn.Module):
     """Filters of 3 x 3 that move by two over each picture for itself.
 
-    x_k = relu(conv_k x_{k-1}), so that each layer halves the sides.
+    x_k = relu(norm_k conv_k x_{k-1}), so that each layer halves the sides.
 
     Args:
         shape: Of a picture: ``(height, width)`` or ``(height, width, channels)``.
         least: The length of a side at which no further layer halves it.
+        seen: Whether norm_k normalises over a batch, and conv_1 reads the greatest of
+            the channels too; without, norm_k does nothing.
 
     Raises:
         ArgumentError: If the shape is none of these.
     """
 
-    def __init__(self, shape: Sequence[int], least: int) -> None:
+    def __init__(self, shape: Sequence[int], least: int, *, seen: bool) -> None:
         super().__init__()
         if len(shape) not in (2, 3) or min(shape) < 1:
             raise ArgumentError(
@@ -42,9 +44,13 @@ class _Convolutions(nn.Module):
         layers = 1
         while min(height, width) >> layers > least and layers < len(_FILTERS):
             layers += 1
-        filters = (channels, *_FILTERS[:layers])
+        self.seen = seen
+        filters = (channels + seen, *_FILTERS[:layers])
         self.convolutions = nn.ModuleList(
             nn.Conv2d(a, b, 3, stride=2, padding=1) for a, b in pairwise(filters)
+        )
+        self.norms = nn.ModuleList(
+            nn.BatchNorm2d(count) if seen else nn.Identity() for count in filters[1:]
         )
         for _ in range(layers):
             height, width = -(-height // 2), -(-width // 2)
@@ -60,8 +66,10 @@ class _Convolutions(nn.Module):
             pictures: The numbers of each in the order of its shape.
         """
         x = pictures.reshape(-1, *self.shape).permute(0, 3, 1, 2)
-        for convolution in self.convolutions:
-            x = convolution(x).relu()
+        if self.seen:
+            x = torch.cat([x, x.amax(1, keepdim=True)], 1)
+        for convolution, norm in zip(self.convolutions, self.norms, strict=True):
+            x = norm(convolution(x)).relu()
         return x
 
 
@@ -88,7 +96,7 @@ class FrameEncoder(_Convolutions):
     """
 
     def __init__(self, shape: Sequence[int], size: int) -> None:
-        super().__init__(shape, 4)
+        super().__init__(shape, 4, seen=False)
         height, width = self.grid
         self.linear = nn.Linear(height * width * self.filters, size)
 
@@ -106,8 +114,9 @@ class FrameEncoder(_Convolutions):
 class GridEncoder(_Convolutions):
     """Convolutions over a picture, and a vector for each part of it.
 
-    m_i = relu(conv_{k+1} relu(conv_k ... relu(conv_1 picture)))_i + p_i, with p_i
-    learnt for each part i, so that where it lies is known too.
+    m_i = relu(norm conv_{k+1} ... relu(norm conv_1 [x, max x]))_i + P g_i, with 3 x 3
+    filters of which all but the last move by two; max x, the greatest of the channels,
+    in which a shape looks the same in each colour; and g_i, where part i lies.
 
     Args:
         shape: Of a picture: ``(height, width)`` or ``(height, width, channels)``.
@@ -125,14 +134,15 @@ class GridEncoder(_Convolutions):
         (torch.Size([64, 2, 8]), (8, 8))
 
     References:
-        Xu et al. (2015), arXiv:1502.03044, section 3.1.1 (a vector for each part).
+        Xu et al. (2015), arXiv:1502.03044, section 3.1.1 (a vector for each part);
+        Ioffe and Szegedy (2015), arXiv:1502.03167 (the norms).
     """
 
     def __init__(self, shape: Sequence[int], size: int) -> None:
-        super().__init__(shape, 8)
+        super().__init__(shape, 8, seen=True)
         self.last = nn.Conv2d(self.filters, size, 3, padding=1)
-        self.places = nn.Parameter(torch.empty(self.grid[0] * self.grid[1], 1, size))
-        nn.init.normal_(self.places, std=0.1)
+        self.last_norm = nn.BatchNorm2d(size)
+        self.places = Places(self.grid, size)
 
     def forward(
         self, pictures: Float[Tensor, "1 batch pixels"]
@@ -142,5 +152,31 @@ class GridEncoder(_Convolutions):
         Args:
             pictures: The numbers of each in the order of its shape.
         """
-        found = self.last(self.convolve(pictures)).relu()
-        return found.flatten(2).permute(2, 0, 1) + self.places
+        found = self.last_norm(self.last(self.convolve(pictures))).relu()
+        return self.places(found.flatten(2).permute(2, 0, 1))
+
+
+class Places(nn.Module):
+    """Adds to what is known of each part where it lies: x_i + P g_i.
+
+    g_i are row and column of part i, each from -1 to 1.
+
+    Args:
+        grid: Rows and columns.
+        size: Width of x_i.
+    """
+
+    where: Tensor
+
+    def __init__(self, grid: Sequence[int], size: int) -> None:
+        super().__init__()
+        sides = [torch.linspace(-1, 1, side) for side in grid]
+        where = torch.cartesian_prod(*sides).unsqueeze(1)
+        self.register_buffer("where", where, persistent=False)
+        self.linear = nn.Linear(2, size, bias=False)
+
+    def forward(
+        self, x: Float[Tensor, "parts batch size"]
+    ) -> Float[Tensor, "parts batch size"]:
+        """The same, with places, row after row."""
+        return x + self.linear(self.where)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from recurro.tasks.by_class import ClassLanguageModel
+from recurro.tasks.captioner import Captioner
 from recurro.tasks.classifier import SequenceClassifier
 from recurro.tasks.config import LanguageSettings
 from recurro.tasks.detector import AnomalyDetector
@@ -22,6 +23,7 @@ from recurro.tasks.translator import Translator
 
 __all__ = [
     "AnomalyDetector",
+    "Captioner",
     "ClassLanguageModel",
     "Forecaster",
     "FrameLabeler",

@@ -40,23 +40,31 @@ def test_shapes_that_are_none(shape):
 
 @pytest.mark.parametrize("shape", [(32, 32, 3), (20, 24), (64, 48, 3)])
 def test_each_part_of_a_picture_has_a_vector(shape):
-    encoder = GridEncoder(shape, size=5)
+    encoder = GridEncoder(shape, size=5).eval()
+    for norm in (*encoder.norms, encoder.last_norm):
+        nn.init.uniform_(norm.running_mean)
+        nn.init.uniform_(norm.running_var, 0.5, 2)
     pictures = torch.randn(2, *shape)
     found = encoder(pictures.flatten(1)[None])
     rows, columns = encoder.grid
     assert found.shape == (rows * columns, 2, 5)
     x = pictures[1] if len(shape) == 3 else pictures[1, ..., None]
     x = x.permute(2, 0, 1)[None]
-    for layer in encoder.convolutions:
-        x = nn.functional.conv2d(
-            x, layer.weight, layer.bias, stride=2, padding=1
-        ).relu()
-    last = encoder.last
-    x = nn.functional.conv2d(x, last.weight, last.bias, padding=1).relu()[0]
+    x = torch.cat([x, x.max(dim=1, keepdim=True).values], dim=1)
+    for layer, norm in zip(encoder.convolutions, encoder.norms, strict=True):
+        x = convolved(x, layer, norm, stride=2)
+    x = convolved(x, encoder.last, encoder.last_norm)[0]
     for row, column in ((0, 0), (rows - 1, 1)):
-        part = row * columns + column
-        expected = x[:, row, column] + encoder.places[part, 0]
-        torch.testing.assert_close(expected, found[part, 1])
+        where = torch.tensor([2 * row / (rows - 1) - 1, 2 * column / (columns - 1) - 1])
+        expected = x[:, row, column] + encoder.places.linear(where)
+        torch.testing.assert_close(expected, found[row * columns + column, 1])
+
+
+def convolved(x, layer, norm, stride=1):
+    """A convolution, normalised by what is known of all pictures."""
+    x = nn.functional.conv2d(x, layer.weight, layer.bias, stride=stride, padding=1)
+    mean, spread = (v[:, None, None] for v in (norm.running_mean, norm.running_var))
+    return ((x - mean) / (spread + norm.eps).sqrt()).relu()
 
 
 def test_the_grid_of_parts_is_about_eight_wide():
