@@ -17,6 +17,10 @@ _FILTERS = (16, 32, 64, 64)
 """Filters of each layer; each halves the sides, until one is short enough."""
 
 
+_FAR = 3
+"""How many parts away a part looks at others."""
+
+
 class _Convolutions(nn.Module):
     """Filters of 3 x 3 that move by two over each picture for itself.
 
@@ -114,9 +118,10 @@ class FrameEncoder(_Convolutions):
 class GridEncoder(_Convolutions):
     """Convolutions over a picture, and a vector for each part of it.
 
-    m_i = relu(norm conv_{k+1} ... relu(norm conv_1 [x, max x]))_i + P g_i, with 3 x 3
-    filters of which all but the last move by two; max x, the greatest of the channels,
-    in which a shape looks the same in each colour; and g_i, where part i lies.
+    y = relu(norm conv_{k+1} ... relu(norm conv_1 [x, max x])) and m_i = y_i + relu(norm
+    around y)_i + P g_i, with 3 x 3 filters of which the first k move by two; max x, the
+    greatest of the channels, in which a shape looks alike in each colour; ``around``,
+    filters that look three parts far; and g_i, where part i lies.
 
     Args:
         shape: Of a picture: ``(height, width)`` or ``(height, width, channels)``.
@@ -135,13 +140,16 @@ class GridEncoder(_Convolutions):
 
     References:
         Xu et al. (2015), arXiv:1502.03044, section 3.1.1 (a vector for each part);
-        Ioffe and Szegedy (2015), arXiv:1502.03167 (the norms).
+        Ioffe and Szegedy (2015), arXiv:1502.03167 (the norms); Yu and Koltun (2016),
+        arXiv:1511.07122 (filters that look far).
     """
 
     def __init__(self, shape: Sequence[int], size: int) -> None:
         super().__init__(shape, 8, seen=True)
         self.last = nn.Conv2d(self.filters, size, 3, padding=1)
         self.last_norm = nn.BatchNorm2d(size)
+        self.around = nn.Conv2d(size, size, 3, padding=_FAR, dilation=_FAR)
+        self.around_norm = nn.BatchNorm2d(size)
         self.places = Places(self.grid, size)
 
     def forward(
@@ -153,6 +161,7 @@ class GridEncoder(_Convolutions):
             pictures: The numbers of each in the order of its shape.
         """
         found = self.last_norm(self.last(self.convolve(pictures))).relu()
+        found = found + self.around_norm(self.around(found)).relu()
         return self.places(found.flatten(2).permute(2, 0, 1))
 
 

@@ -46,6 +46,7 @@ class CaptionNetwork(WriterNetwork):
         attention: How the decoder looks at places: ``bahdanau``, ``dot`` or ``general``
             (Luong's two); ``none`` to let it see their mean alone, by ``first_state``
             or at ``each_step``.
+        attention_size: Units of tanh in Bahdanau's.
         word_dropout: Probability that in training a word written before is hidden, so
             that the next one must be told from the picture.
     """
@@ -56,9 +57,11 @@ class CaptionNetwork(WriterNetwork):
     embedding_size: int | None = Field(default=32, ge=1)
     place_size: int = Field(default=48, ge=1)
     attention: Literal["none", "bahdanau", "dot", "general"] = "bahdanau"
+    attention_size: int = Field(default=32, ge=1)
     first_state: Literal["summary", "zeros"] = "summary"  # pyright: ignore[reportIncompatibleVariableOverride] (frozen)
     word_dropout: float = Field(default=0.25, ge=0, lt=1)
     dropout: float = Field(default=0.1, ge=0, lt=1)
+    smoothing: float = Field(default=0.1, ge=0, lt=1)
     tied: bool = False
 
 

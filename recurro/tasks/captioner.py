@@ -17,7 +17,7 @@ from recurro.cells import LSTM, Cell
 from recurro.data import Sequences, Tokenizer
 from recurro.data.sequences import encode_texts
 from recurro.errors import ArgumentError, DataError
-from recurro.nn import Decoder, WordDropout
+from recurro.nn import Attention, Decoder, WordDropout
 from recurro.nn.places import PlaceEncoder
 from recurro.tasks.caption_config import CaptionNetwork, CaptionSettings
 from recurro.tasks.caption_figures import caption_figures
@@ -150,7 +150,7 @@ class Captioner(Writer):
         embedding_size: int | None = 32,
         place_size: int = 48,
         attention: Literal["none", "bahdanau", "dot", "general"] = "bahdanau",
-        attention_size: int | None = None,
+        attention_size: int = 32,
         first_state: Literal["summary", "zeros"] = "summary",
         each_step: bool = False,
         tied: bool = False,
@@ -160,7 +160,7 @@ class Captioner(Writer):
         recurrent_dropout: float = 0.0,
         zoneout: float = 0.0,
         weight_drop: float = 0.0,
-        smoothing: float = 0.0,
+        smoothing: float = 0.1,
         scheduled_sampling: float = 0.0,
         beam_size: int = 5,
         length_power: float = 1.0,
@@ -279,6 +279,10 @@ class Captioner(Writer):
         words = WordDropout(self.tokenizer_.size, size, probability=hidden)
         return super()._head(features, settings, words)
 
+    def _attention(self, features: int, model: Any) -> Attention:  # noqa: ANN401
+        units = model.attention_size if model.attention == "bahdanau" else None
+        return Attention(model.attention, model.hidden_size, features, units)
+
     # Figures.
 
     def _figures(
@@ -358,16 +362,19 @@ class Captioner(Writer):
             memory = network.encoder(batch.to(device))
             told = torch.from_numpy(ids).to(device)
             (weights,) = network.head.weights(memory, told)
-            words = tuple(self.tokenizer_.decode([i]).strip() for i in ids[:-1])
+            words = tuple(
+                self.tokenizer_.decode(ids[[i]]).strip() for i in range(len(ids) - 1)
+            )
             seen = weights[:-1].cpu().numpy()
-            looks.append(Look(words, seen.reshape(len(words), *self._grid(network))))
+            grid = self._grid(network) or seen.shape[1:]
+            looks.append(Look(words, seen.reshape(len(words), *grid)))
         return looks
 
-    def _grid(self, network: Any) -> tuple[int, ...]:  # noqa: ANN401
-        """Rows and columns of the places, or that their number is not known."""
+    def _grid(self, network: Any) -> tuple[int, ...] | None:  # noqa: ANN401
+        """Rows and columns of the places, if they lie in a grid."""
         if isinstance(self.reader_, PictureReader):
             return network.encoder.inputs[1].grid
-        return self.reader_.grid or (-1,)
+        return self.reader_.grid
 
     def score(self, X: Any, y: Any) -> float:  # noqa: ANN401
         """The share of captions that are, word for word, among those that may be said.

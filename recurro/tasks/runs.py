@@ -31,6 +31,7 @@ TASKS = (
     *("lm", "by-class", "ngram", "classify", "regress", "tag", "label", "music"),
     *("detect", "transcribe", "forecast", "strokes", "read", "paint", "execute"),
     "translate",
+    "caption",
 )
 VOCABULARY = "vocabulary.json"
 CLASSES = "classes.json"

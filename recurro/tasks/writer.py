@@ -225,7 +225,7 @@ class Writer(SequenceEstimator):
             embedding = nn.Embedding(self.tokenizer_.size, size)
         attention = None
         if model.attention != "none":
-            attention = Attention(model.attention, units, features)
+            attention = self._attention(features, model)
         reads = model.each_step or model.first_state == "summary"
         size = Decoder.input_size(
             embedding.embedding_dim,
@@ -246,6 +246,10 @@ class Writer(SequenceEstimator):
             dropout=model.dropout,
             smoothing=model.smoothing,
         )
+
+    def _attention(self, features: int, model: Any) -> Attention:  # noqa: ANN401
+        """What looks into a memory of that width."""
+        return Attention(model.attention, model.hidden_size, features)
 
     def _layers(
         self,

@@ -41,7 +41,7 @@ def test_shapes_that_are_none(shape):
 @pytest.mark.parametrize("shape", [(32, 32, 3), (20, 24), (64, 48, 3)])
 def test_each_part_of_a_picture_has_a_vector(shape):
     encoder = GridEncoder(shape, size=5).eval()
-    for norm in (*encoder.norms, encoder.last_norm):
+    for norm in (*encoder.norms, encoder.last_norm, encoder.around_norm):
         nn.init.uniform_(norm.running_mean)
         nn.init.uniform_(norm.running_var, 0.5, 2)
     pictures = torch.randn(2, *shape)
@@ -53,16 +53,17 @@ def test_each_part_of_a_picture_has_a_vector(shape):
     x = torch.cat([x, x.max(dim=1, keepdim=True).values], dim=1)
     for layer, norm in zip(encoder.convolutions, encoder.norms, strict=True):
         x = convolved(x, layer, norm, stride=2)
-    x = convolved(x, encoder.last, encoder.last_norm)[0]
+    x = convolved(x, encoder.last, encoder.last_norm)
+    x = (x + convolved(x, encoder.around, encoder.around_norm, far=3))[0]
     for row, column in ((0, 0), (rows - 1, 1)):
         where = torch.tensor([2 * row / (rows - 1) - 1, 2 * column / (columns - 1) - 1])
         expected = x[:, row, column] + encoder.places.linear(where)
         torch.testing.assert_close(expected, found[row * columns + column, 1])
 
 
-def convolved(x, layer, norm, stride=1):
+def convolved(x, layer, norm, stride=1, far=1):
     """A convolution, normalised by what is known of all pictures."""
-    x = nn.functional.conv2d(x, layer.weight, layer.bias, stride=stride, padding=1)
+    x = nn.functional.conv2d(x, layer.weight, layer.bias, stride, far, far)
     mean, spread = (v[:, None, None] for v in (norm.running_mean, norm.running_var))
     return ((x - mean) / (spread + norm.eps).sqrt()).relu()
 
