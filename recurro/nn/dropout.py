@@ -86,10 +86,10 @@ class WordDropout(nn.Embedding):
         super().__init__(size, width)
         self.probability = check_probability(probability, "probability", "WordDropout")
 
-    def forward(self, ids: Int[Tensor, ...]) -> Float[Tensor, "... width"]:
+    def forward(self, input: Int[Tensor, ...]) -> Float[Tensor, "... width"]:
         """The vector of each id."""
-        found = super().forward(ids)
+        found = super().forward(input)
         if not (self.training and self.probability):
             return found
-        shown = torch.rand(ids.shape, device=ids.device) >= self.probability
+        shown = torch.rand(input.shape, device=input.device) >= self.probability
         return found * shown.unsqueeze(-1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from recurro.bench.tasks import (
+    caption,
     classify,
     detect,
     execute,
@@ -25,6 +26,7 @@ from recurro.errors import ArgumentError
 __all__ = ["TASKS", "Case", "Found", "Goal", "TaskRow", "measure", "select_cases"]
 
 TASKS: dict[str, tuple[Case, ...]] = {
+    "caption": caption.CASES,
     "classify": classify.CASES,
     "detect": detect.CASES,
     "execute": execute.CASES,
