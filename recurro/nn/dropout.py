@@ -86,7 +86,7 @@ class WordDropout(nn.Embedding):
         super().__init__(size, width)
         self.probability = check_probability(probability, "probability", "WordDropout")
 
-    def forward(self, input: Int[Tensor, ...]) -> Float[Tensor, "... width"]:
+    def forward(self, input: Int[Tensor, "*shape"]) -> Float[Tensor, "*shape width"]:
         """The vector of each id."""
         found = super().forward(input)
         if not (self.training and self.probability):

@@ -115,7 +115,8 @@ class Captioner(Writer):
     Example:
         >>> from recurro.data import draw_scenes
         >>> scenes = draw_scenes(60)
-        >>> model = Captioner(hidden_size=16, place_size=8, epochs=2, beam_size=1)
+        >>> small = {"hidden_size": 16, "place_size": 8, "epochs": 6, "batch_size": 8}
+        >>> model = Captioner(**small, learning_rate=0.01, warmup_steps=5)
         >>> model = model.fit(scenes.items, scenes.captions)
         >>> model.predict(scenes.items[:1])[0].split()[0]
         'a'
