@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
-from pathlib import Path
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
 from torch import nn
 
 from recurro.baselines import MostFrequentText, NearestText
-from recurro.cells import LSTM, Cell
 from recurro.data import Sequences, Tokenizer
 from recurro.data.sequences import encode_texts
 from recurro.errors import ArgumentError, DataError
@@ -81,7 +79,10 @@ class _Drawn:
         return replace(self.told, targets=self.captions[rows])
 
 
-class Captioner(Writer):
+class Captioner(
+    Writer,
+    without=("images", "test", "test_images", "bidirectional", "encoder_size"),
+):
     """A recurrent describer of pictures: pictures or features in, captions out.
 
     P(caption | picture) = prod_t softmax(V d_t + v), with d_t of a recurrence that
@@ -129,78 +130,8 @@ class Captioner(Writer):
     task: ClassVar[str] = "caption"
     kind: ClassVar[type[TaskSettings]] = CaptionSettings
 
-    cell: Cell
     seed: int
     shown_: tuple[list[np.ndarray], list[list[str]]] | None = None
-
-    def __init__(
-        self,
-        *,
-        tokens: str = "word",
-        lower: bool = False,
-        min_count: int | None = None,
-        max_size: int | None = None,
-        images: str | Path | None = None,
-        test: str | Path | None = None,
-        test_images: str | Path | None = None,
-        side: int | None = None,
-        held_out: float = 0.1,
-        cell: Cell = LSTM(),  # noqa: B008 (a frozen value)
-        hidden_size: int = 96,
-        num_layers: int = 1,
-        embedding_size: int | None = 32,
-        place_size: int = 48,
-        attention: Literal["none", "bahdanau", "dot", "general"] = "bahdanau",
-        attention_size: int = 32,
-        first_state: Literal["summary", "zeros"] = "summary",
-        each_step: bool = False,
-        tied: bool = False,
-        residual: bool = False,
-        word_dropout: float = 0.25,
-        dropout: float = 0.1,
-        recurrent_dropout: float = 0.0,
-        zoneout: float = 0.0,
-        weight_drop: float = 0.0,
-        smoothing: float = 0.1,
-        scheduled_sampling: float = 0.0,
-        beam_size: int = 5,
-        length_power: float = 1.0,
-        max_length: int | None = None,
-        backend: Literal["auto", "reference", "vendor", "cpu", "scan"] = "auto",
-        batch_size: int = 64,
-        epochs: int = 20,
-        max_steps: int | None = None,
-        max_seconds: float | None = None,
-        optimizer: str = "adam",
-        learning_rate: float = 0.003,
-        momentum: float = 0.0,
-        nesterov: bool = False,
-        betas: Sequence[float] = (0.9, 0.999),
-        weight_decay: float = 0.0,
-        nonmonotone: int = 5,
-        schedule: Literal["constant", "cosine", "plateau"] = "cosine",
-        warmup_steps: int = 100,
-        final_rate: float = 0.0,
-        plateau_factor: float = 4.0,
-        plateau_patience: int = 0,
-        clip: float | Literal["auto"] | None = 1.0,
-        clip_mode: Literal["norm", "element"] = "norm",
-        accumulate: int = 1,
-        validate_every: int | None = None,
-        patience: int | None = None,
-        keep: Literal["best", "last"] = "best",
-        checkpoint_seconds: float | None = 120.0,
-        checkpoint_steps: int | None = None,
-        log_every: int = 50,
-        seed: int = 0,
-        precision: Literal["32", "bf16"] = "32",
-        device: str = "auto",
-        out: str | Path | None = None,
-        overwrite: bool = False,
-    ) -> None:
-        values = dict(locals())
-        del values["self"]
-        vars(self).update(values)
 
     # Pictures and captions.
 
