@@ -82,7 +82,12 @@ def draw(model: Forecaster, files: Sequence[Path]) -> None:
 
 
 def _charts(shown: pl.DataFrame) -> list[Chart]:
-    names = {"truth": "measured", "q0.5": "median", "q0.05": "5 %", "q0.95": "95 %"}
+    names = {
+        "truth": "measured",
+        "q0.5": "median",
+        "q0.05": "5 % and 95 %",
+        "q0.95": "",
+    }
     parts = [name for name in ("id", "target") if name in shown.columns]
     groups = shown.partition_by(parts, maintain_order=True) if parts else [shown]
     return [

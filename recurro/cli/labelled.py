@@ -16,7 +16,7 @@ from recurro.errors import DataError
 from recurro.tasks import SequenceClassifier, SequenceRegressor
 from recurro.tasks.regressor import unfit_numbers
 
-__all__ = ["items_of", "labelled_of", "training_of"]
+__all__ = ["items_of", "labelled_of", "tell_still", "training_of"]
 
 Model = SequenceClassifier | SequenceRegressor
 
@@ -24,6 +24,8 @@ Model = SequenceClassifier | SequenceRegressor
 def training_of(model: Model, file: Path) -> dict[str, Any]:
     """The arguments of ``fit``: what a file says, and the part to test on, if any."""
     found, test = _read(model, file), None
+    model.remember(features=found.features)
+    tell_still(found)
     asked = model.settings.data.test
     if asked == "hash":
         found, test = found.split()
@@ -37,6 +39,15 @@ def training_of(model: Model, file: Path) -> dict[str, Any]:
         test = test and _known(test, found.labels)
     tested = None if test is None else (test.items, test.labels)
     return {"X": found.items, "y": found.labels, "test": tested}
+
+
+def tell_still(found: Labelled) -> None:
+    """Say which columns never change."""
+    columns = np.concatenate(found.items).T if found.features else []
+    pairs = zip(found.features, columns, strict=True)
+    if still := [name for name, column in pairs if np.ptp(column) == 0]:
+        names = ", ".join(map(repr, still))[:300]
+        tell([f"nothing can be learnt of columns that never change: {names}."])
 
 
 def labelled_of(model: Model, file: Path) -> tuple[list[Any], list[Any]]:

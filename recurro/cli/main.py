@@ -162,11 +162,18 @@ class Verbs(TyperGroup):
 
 @contextmanager
 def _our_warnings() -> Iterator[None]:
-    """Show warnings that are meant for users as one line each, and no others."""
+    """Show each warning that is meant for users once, as one line, and no others."""
+    shown: set[str] = set()
+
+    def note(message: Warning | str, *rest: object, **more: object) -> None:
+        if str(message) not in shown:
+            _complain(f"note: {message}")
+        shown.add(str(message))
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         warnings.simplefilter("always", UserWarning)
-        warnings.showwarning = _note
+        warnings.showwarning = note
         yield
 
 
@@ -186,11 +193,6 @@ def _complain(message: str) -> int:
     line = " ".join(message.split())
     print(f"recurro: {line}", file=sys.stderr)  # noqa: T201 (the command line's voice)
     return _WRONG
-
-
-def _note(message: Warning | str, *rest: object, **more: object) -> None:
-    """A warning as one line."""
-    _complain(f"note: {message}")
 
 
 def _group(name: str | None, text: str) -> typer.Typer:

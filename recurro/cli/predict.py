@@ -48,11 +48,12 @@ def predict(
     - regress: mean of the number; with --interval the ends of an interval.
     - tag: the file itself, with its tags.
     - label: sequence, frame, label and probability.
-    - detect: stamp, numbers, score and alert of each step.
+    - detect: stamp, numbers, score and alert of each step, below their names.
     - transcribe: WAV file and text.
     - translate: the text written of each line (--json: all that the search kept).
     - caption: name and caption of each image, or of each row of features.
-    - forecast: stamp, mean, low, median and high (of a 90 % interval).
+    - forecast: stamp, mean, low, median and high (of a 90 % interval), below their
+      names.
     - music: log P of each piece, its number and its frames.
     - strokes: log p of each drawing, its number and its points.
     - read: number, probability and name of each picture.
@@ -78,7 +79,8 @@ def predict(
         if lines_told is not None and not json:
             _show([{"line": line} for line in lines_told(fitted, file)], json=False)
         else:
-            _show(answers_of(fitted, file, interval), json=json)
+            rows = answers_of(fitted, file, interval)
+            _show(rows, json=json, header=TASKS[task].header)
         return
     model = open_run(run)
     lines = lines_of(file, model.settings.data)
@@ -100,12 +102,14 @@ def predict(
     _show(rows, json=json)
 
 
-def _show(rows: list[dict[str, Any]], *, json: bool) -> None:
+def _show(rows: list[dict[str, Any]], *, json: bool, header: bool = False) -> None:
     from recurro.cli.show import print_json, say
 
     if json:
         print_json(rows)
         return
+    if header:
+        say("\t".join(rows[0]))
     for row in rows:
         cells = (f"{v:.4f}" if isinstance(v, float) else str(v) for v in row.values())
         say("\t".join(cells))

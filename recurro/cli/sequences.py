@@ -21,6 +21,7 @@ from recurro.cli import (
     translation,
 )
 from recurro.cli.labelled import items_of, labelled_of, training_of
+from recurro.cli.settings import in_flags
 from recurro.cli.show import outcome, print_json, print_rows, say, say_dim, watch
 from recurro.data import Labelled
 from recurro.errors import ArgumentError
@@ -43,7 +44,7 @@ from recurro.tasks import (
 )
 from recurro.tasks.estimator import NetworkEstimator
 from recurro.tasks.regressor import LEVEL
-from recurro.tasks.sequence_config import HEADS
+from recurro.tasks.sequence_config import HEADS, sections_of
 from recurro.train import current_shard
 
 __all__ = [
@@ -74,6 +75,7 @@ class TaskVerbs:
         next: What a person may do when training has ended.
         lines: What ``predict`` prints of a file, where that is not a line for each
             thing that is told.
+        header: Whether it prints the names of columns first, as these differ.
         figures: The figures of a model on files, where ``evaluate`` tells not all.
         trained: What is done with a trained model and its files at the end.
         drawn: Whether data are drawn, so that ``evaluate`` needs no file.
@@ -87,6 +89,7 @@ class TaskVerbs:
     training: Callable[[Any, Sequence[Path]], dict[str, Any]] | None = None
     next: str = "evaluate {run} FILE"
     lines: Callable[[Any, Path], list[str]] | None = None
+    header: bool = False
     figures: Callable[[Any, Sequence[Path]], dict[str, float]] | None = None
     trained: Callable[[Any, Sequence[Path]], object] | None = None
     drawn: bool = False
@@ -159,18 +162,21 @@ def figures_of(
 ) -> dict[str, float]:
     """How well a model tells what files say of their sequences."""
     task = TASKS[model.task]
-    if task.figures is not None:
-        return task.figures(model, files)
-    read = task.read(model, files)
-    if isinstance(model, SequenceRegressor):
-        items, numbers = read
-        return model.evaluate(items, numbers, LEVEL if interval is None else interval)
-    return model.evaluate(*read)
+    with in_flags((), sections_of(model.kind)):
+        if task.figures is not None:
+            return task.figures(model, files)
+        read = task.read(model, files)
+        if isinstance(model, SequenceRegressor):
+            items, numbers = read
+            level = LEVEL if interval is None else interval
+            return model.evaluate(items, numbers, level)
+        return model.evaluate(*read)
 
 
 def answers_of(model: NetworkEstimator, file: Path, interval: float | None) -> Answers:
     """What a model tells of each sequence of a file, one row for each."""
-    return TASKS[model.task].answers(model, file, interval)
+    with in_flags((), sections_of(model.kind)):
+        return TASKS[model.task].answers(model, file, interval)
 
 
 def _classes(model: SequenceClassifier, file: Path, interval: float | None) -> Answers:
@@ -280,6 +286,7 @@ TASKS: dict[str, TaskVerbs] = {
     "detect": TaskVerbs(
         *(AnomalyDetector, streams.to_judge, streams.steps_of, streams.to_learn),
         next="predict {run} FILE",
+        header=True,
         figures=streams.judged,
         trained=streams.leave_first,
     ),
@@ -317,6 +324,7 @@ TASKS: dict[str, TaskVerbs] = {
     "forecast": TaskVerbs(
         *(Forecaster, forecasts.read, forecasts.answers),
         next="predict {run} FILE",
+        header=True,
         trained=forecasts.draw,
     ),
     "read": TaskVerbs(

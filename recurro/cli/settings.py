@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -11,16 +12,19 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from recurro.cli.words import cell_named
-from recurro.errors import ConfigError, SettingError
+from recurro.errors import ConfigError, RecurroError, SettingError
 from recurro.tasks.config import SECTIONS, CorpusSettings, LanguageSettings
 from recurro.tasks.layers import from_assignments, from_environment, from_file, merge
 from recurro.tasks.presets import PRESETS
 from recurro.train import Settings
 
-__all__ = ["Given", "flags_named", "preset_of"]
+__all__ = ["Given", "flags_named", "in_flags", "preset_of"]
 
 Sections: TypeAlias = Mapping[str, type[Settings]]
 """The sections of ``config.yaml`` by name; no two have a setting of the same name."""
+
+_IN_PYTHON = re.compile(r"(?<=[\s(])(\w+)=(\.\.\.|'[^']*'|[\w.]*\w)")
+"""A setting with a value as Python has it, such as ``held_out=0``."""
 
 _TOP = ("recurro", "task", "separate", "ngrams")
 """Keys of a settings file that stand in no section."""
@@ -84,6 +88,33 @@ class Given:
             (from_assignments(self.assignments), lambda place: f"--set {place}"),
             (_by_section(self.flags, self.sections), _flag),
         ]
+
+
+@contextmanager
+def in_flags(options: Collection[str], sections: Sections) -> Iterator[None]:
+    """Let an error write settings as a person does: ``--held-out 0``, ``--set ...``.
+
+    Args:
+        options: The names of the options that there are; none where a run has been
+            trained.
+        sections: The sections of the settings.
+    """
+    owners = _owners(sections)
+
+    def spelled(found: re.Match[str]) -> str:
+        key, value = found[1], found[2].strip("'")
+        if key not in owners:
+            return found[0]
+        if key in options:
+            return _flag(key) if value == "True" else f"{_flag(key)} {value}"
+        when = "" if options else " in training"
+        return f"--set {owners[key]}.{key}={value}{when}"
+
+    try:
+        yield
+    except RecurroError as error:
+        error.args = (_IN_PYTHON.sub(spelled, str(error)),)
+        raise
 
 
 @contextmanager

@@ -305,7 +305,7 @@ def train_lm(
     given = dict(locals())
     use_threads(threads)
     from recurro.cli.language import finish, train_run
-    from recurro.cli.settings import Given
+    from recurro.cli.settings import Given, in_flags
 
     asked = Given(_flags(given), preset, config, set_ or ())
     settings = asked.settings()
@@ -317,7 +317,7 @@ def train_lm(
         )
     read = settings.data.files or (str(settings.data.by_class),)
     run = out or free_folder(name_of(read))
-    with interruptible(run), asked.named():
+    with interruptible(run), in_flags(given, asked.sections), asked.named():
         model = train_run(settings, run, overwrite=overwrite, quiet=quiet)
         finish(model, run, as_json=json)
 

@@ -135,7 +135,7 @@ def _train(
     """Train a model of a task as the options say, and tell the outcome."""
     use_threads(given["threads"])
     from recurro.cli.sequences import TASKS, finish, train_run
-    from recurro.cli.settings import Given, preset_of
+    from recurro.cli.settings import Given, in_flags, preset_of
     from recurro.tasks.layers import merge
     from recurro.tasks.presets import TASK_PRESETS
     from recurro.tasks.sequence_config import sections_of
@@ -152,7 +152,7 @@ def _train(
     sections = sections_of(TASKS[task].model.kind)
     asked = Given(flags, None, given["config"], given["set_"] or (), sections)
     run = given["out"] or free_folder(name_of(files) if files else task)
-    with interruptible(run), asked.named():
+    with interruptible(run), in_flags(given, sections), asked.named():
         model = train_run(
             {**merge(preset, asked.tree()), "task": task},
             files,

@@ -17,7 +17,10 @@ IGNORED = -1
 """The target that counts for nothing."""
 
 _POOL = 64
-"""Batches that are sorted by length together."""
+"""Batches that are sorted by length together, if that leaves little padding."""
+
+_PADDING = 0.1
+"""The share of padding above which more are."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,7 +198,8 @@ def line_groups(
         lengths: The length of each line ``(lines,)``.
         batch_size: How many lines to a group, >= 1; the last group may be smaller.
         generator: Where given, lines are shuffled, sorted by length within pools of 64
-            batches, and the batches shuffled. Without, all are sorted by length.
+            batches (of four times as many as long as more than a tenth of the batches
+            is padding), and the batches shuffled. Without, all are sorted by length.
 
     Returns:
         The line numbers of each group; every line is in exactly one.
@@ -212,13 +216,30 @@ def line_groups(
         return [order[i : i + batch_size] for i in range(0, count, batch_size)]
     order = torch.randperm(count, generator=generator).numpy()
     pool = _POOL * batch_size
+    groups = _in_pools(lengths, order, pool, batch_size)
+    while pool < count and _padding(lengths, groups) > _PADDING:
+        pool *= 4
+        groups = _in_pools(lengths, order, pool, batch_size)
+    shuffled = torch.randperm(len(groups), generator=generator).tolist()
+    return [groups[i] for i in shuffled]
+
+
+def _in_pools(
+    lengths: np.ndarray, order: np.ndarray, pool: int, batch_size: int
+) -> list[np.ndarray]:
+    """Batches of lines that are sorted by length within pools of so many lines."""
     groups = []
-    for i in range(0, count, pool):
+    for i in range(0, len(order), pool):
         part = order[i : i + pool]
         part = part[np.argsort(lengths[part], kind="stable")]
         groups += [part[j : j + batch_size] for j in range(0, len(part), batch_size)]
-    shuffled = torch.randperm(len(groups), generator=generator).tolist()
-    return [groups[i] for i in shuffled]
+    return groups
+
+
+def _padding(lengths: np.ndarray, groups: list[np.ndarray]) -> float:
+    """The share of batches that is padding."""
+    laid = sum(len(group) * int(lengths[group].max()) for group in groups)
+    return 1 - lengths.sum() / laid if laid else 0.0
 
 
 def line_batch(

@@ -191,7 +191,12 @@ def read_conll(
         if len(fields) != width:
             if line.startswith("# "):
                 continue
-            raise _bad(path, place, f"must have {width} columns as the first row", line)
+            raise _bad(
+                path,
+                place,
+                f"must have as many columns as the first row, {width}",
+                line,
+            )
         if not all(-width <= column < width for column in wanted):
             raise _bad(path, place, f"must have {_named(wanted, width)}", line)
         if not all(fields[column].strip() for column in wanted):

@@ -55,6 +55,7 @@ class Labelled:
             series; empty where a series has none.
         places: Where each stands, for a person.
         notes: What was done to the files and a person should know.
+        features: The columns that series were read from, if they have any.
     """
 
     items: list[Any]
@@ -62,6 +63,7 @@ class Labelled:
     keys: list[str]
     places: list[str]
     notes: tuple[str, ...] = ()
+    features: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         """How many sequences there are."""
@@ -69,13 +71,9 @@ class Labelled:
 
     def select(self, rows: Sequence[int] | np.ndarray) -> Labelled:
         """The sequences of the given numbers, in that order."""
-        return Labelled(
-            [self.items[row] for row in rows],
-            [self.labels[row] for row in rows],
-            [self.keys[row] for row in rows],
-            [self.places[row] for row in rows],
-            self.notes,
-        )
+        lists = ("items", "labels", "keys", "places")
+        picked: Any = {k: [getattr(self, k)[row] for row in rows] for k in lists}
+        return replace(self, **picked)
 
     def split(self) -> tuple[Labelled, Labelled]:
         """Split by hash (see `is_test`): what to train on, and what is held out.
@@ -313,13 +311,14 @@ class _Reader:
         parts = list(zip(*rows, strict=True))
         if not parts:
             raise DataError(f"read: '{self.path}' must hold items, got none.")
-        notes = []
-        for note, files in self.notes.items():
-            name = f"'{files[0]}'"
-            if len(files) > 1:
-                name = f"{len(files)} files such as {name}"
-            notes.append(f"{name}: {note}.")
-        return Labelled(*map(list, parts), notes=tuple(notes))
+        more = {1: ""}
+        notes = tuple(
+            more.get(len(files), f"{len(files)} files such as ")
+            + f"'{files[0]}': {note}."
+            for note, files in self.notes.items()
+        )
+        items, labels, keys, places = map(list, parts)
+        return Labelled(items, labels, keys, places, notes, self.features)
 
     def steps(self, file: Path) -> list[Steps]:
         """The series of a table."""
@@ -363,8 +362,7 @@ class _Reader:
             self.notes["neither text nor table, left out"] = files.others
         for file in files.lines:
             for number, line in self._numbered(file):
-                text, place = line.strip(), f"line {number} of '{file}'"
-                yield _Row(text, file.stem, text, place)
+                yield _Row(line, file.stem, line, f"line {number} of '{file}'")
         for file in files.texts:
             text = " ".join(split_lines(read_text(file, encoding=self.encoding)))
             if not text:
@@ -376,12 +374,12 @@ class _Reader:
         for file in files.tables:
             yield from self._series(file)
 
-    def _numbered(self, file: Path) -> Iterator[tuple[int, str]]:
-        """Number and line of a file, blank ones left out and counted."""
+    def _numbered(self, file: Path, ends: str = "") -> Iterator[tuple[int, str]]:
+        """Number and text of each line of a file; blank ones are counted."""
         blocks, blank = read_text(file, encoding=self.encoding), 0
         for number, line in enumerate(raw_lines(blocks), 1):
             if line.strip():
-                yield number, line
+                yield number, line.strip(ends or None)
             else:
                 blank += 1
         if blank:
@@ -443,7 +441,7 @@ class _Reader:
 
     def _lines(self) -> Iterator[_Row]:
         """The texts of a file that is a TSV table, or lines of label and text."""
-        numbered = self._numbered(self.path)
+        numbered = self._numbered(self.path, " ")  # a cell may be missing at an end
         head = next(numbered, (0, ""))
         cells = [cell.strip() for cell in head[1].split("\t")]
         wanted = (self.roles.text or "text").split(",")
@@ -461,8 +459,8 @@ class _Reader:
         lines = chain([head], numbered)
         if not self.labelled and not (tsv and len(cells) > 1):
             for number, line in lines:
-                text, place = line.strip(), f"line {number} of '{self.path}'"
-                yield _Row(text, None, text, place)
+                text = line.strip()
+                yield _Row(text, None, text, f"line {number} of '{self.path}'")
             return
         yield from self._pairs(lines, "\t" if tsv or len(cells) > 1 else None)
 

@@ -139,6 +139,11 @@ def _notes(events: Iterable[_Event], end: int) -> Iterator[Note]:
         yield Note(start, end, pitch, channel)
 
 
+def _text(name: bytes) -> str:
+    """Four bytes as they are read in a file, such as ``MTrk``."""
+    return name.decode("latin-1")
+
+
 @dataclass(frozen=True)
 class _File:
     """The bytes of a file, and how to complain about them."""
@@ -157,7 +162,7 @@ class _File:
         """Ticks of a quarter note, and the first byte and the end of each track."""
         content = self.content
         if content[:4] != b"MThd":
-            raise self.fault(0, f"must begin with 'MThd', got {content[:4]!r}")
+            raise self.fault(0, f"must begin with 'MThd', got {_text(content[:4])!r}")
         if len(content) < 14:
             raise self.fault(4, f"must have a header of 14 bytes, got {len(content)}")
         size, form, count, division = struct.unpack_from(">IHHH", content, 4)
@@ -187,8 +192,8 @@ class _File:
             if place + size > len(self.content):
                 raise self.fault(
                     place - 4,
-                    f"must have the {size} bytes that its chunk {name!r} states, got "
-                    f"{len(self.content) - place}",
+                    f"must have the {size} bytes that its chunk {_text(name)!r} "
+                    f"states, got {len(self.content) - place}",
                 )
             yield name, place, place + size
             place += size

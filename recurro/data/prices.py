@@ -41,18 +41,18 @@ def log_returns(table: SeriesTable) -> SeriesTable:
         (2009), doi:10.1093/jjfinec/nbp001, equation 9 (over a day, a week and a month).
     """
     names = tuple(f"realised {k} of {name}" for name in table.targets for k in _REACH)
-    series = tuple(_returns(one, table.targets) for one in table.series)
+    series = tuple(_returns(one, table) for one in table.series)
     return replace(table, series=series, past=(*table.past, *names))
 
 
-def _returns(series: Series, targets: tuple[str, ...]) -> Series:
+def _returns(series: Series, table: SeriesTable) -> Series:
     wrong = np.argwhere(series.target <= 0)
     if len(wrong) or len(series) < 2:
         step, column = wrong[0].tolist() if len(wrong) else (0, 0)
         raise DataError(
-            f"log_returns: series {series.name!r} must have two prices and all over 0, "
-            f"got {series.target[step, column]:g} at step {step} of "
-            f"{targets[column]!r} and {len(series)} in all. Mend it."
+            f"log_returns: {table.called(series)} must have two prices and all over "
+            f"0, got {series.target[step, column]:g} at step {step} of "
+            f"{table.targets[column]!r} and {len(series)} in all. Mend it."
         )
     r = 100 * np.diff(np.log(series.target.astype(np.float64)), axis=0)
     sums = np.concatenate([np.zeros_like(r[:1]), np.cumsum(r**2, 0)])

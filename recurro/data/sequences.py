@@ -303,8 +303,12 @@ class Scaler:
     flagged: tuple[int, ...] = ()
 
     @staticmethod
-    def fit(sequences: Sequences) -> Scaler:
+    def fit(sequences: Sequences, names: Sequence[str] = ()) -> Scaler:
         """Learn means and deviations over all steps of all sequences.
+
+        Args:
+            sequences: The training part.
+            names: What the channels are called, where they have names.
 
         Raises:
             DataError: If a channel has no number at all.
@@ -313,9 +317,11 @@ class Scaler:
         known = ~np.isnan(values)
         counts = known.sum(0)
         if not counts.all():
+            empty = int(np.argmin(counts))
+            named = f"column {names[empty]!r}" if names else f"channel {empty}"
             raise DataError(
-                f"sequences: channel {int(np.argmin(counts))} must hold a number "
-                "somewhere in the training part, all are missing. Leave it out."
+                f"sequences: {named} must hold a number somewhere in the training "
+                "part, all are missing. Leave it out."
             )
         mean = np.where(known, values, 0).sum(0) / counts
         spread = np.where(known, values - mean, 0)

@@ -31,7 +31,7 @@ Fill: TypeAlias = Literal["none", "previous", "linear"]
 Stamps: TypeAlias = Literal["even", "rising", "any"]
 """Whether times must rise by equal steps, must only rise, or may come as they are."""
 
-_AS_THEY_COME = "A detector may take rows as they come (stamps='any', --stamps any)."
+_AS_THEY_COME = "A detector may take rows as they come (stamps='any')."
 _FORMATS = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d")
 _MONTH = "%Y-%m"
 _NUMBERS = ("target", "known", "past", "static")
@@ -73,6 +73,7 @@ class SeriesTable:
         added: Rows that were missing and were filled in.
         filled: Numbers that were missing in rows that were there, and were filled in.
         notes: What was done to the file and a person should know.
+        path: The file, where they come from one.
     """
 
     series: tuple[Series, ...]
@@ -83,6 +84,13 @@ class SeriesTable:
     added: int = 0
     filled: int = 0
     notes: tuple[str, ...] = ()
+    path: Path | None = None
+
+    def called(self, series: Series) -> str:
+        """A series as an error names it: by its id, its file, or both."""
+        name = f"series {series.name!r}" if series.name else ""
+        file = f"'{self.path}'" if self.path else ""
+        return " of ".join(filter(None, (name, file))) or "the series"
 
 
 def cut_table(
@@ -195,7 +203,7 @@ def read_series(
         )
     return SeriesTable(
         *(series, roles["target"], roles["known"], roles["past"], roles["static"]),
-        *(sum(added), sum(filled), notes),
+        *(sum(added), sum(filled), notes, found.path),
     )
 
 
@@ -282,7 +290,7 @@ class _Table:
                 columns[column],
                 f"must be a number, got none ({len(missing)} are missing in this "
                 "series)",
-                "Fill the gaps in (fill='previous' or 'linear', --fill), or cut the "
+                "Fill the gaps in (fill='previous' or fill='linear' does), or cut the "
                 "series there.",
             )
 
@@ -372,9 +380,9 @@ class _Table:
                 self.time,
                 f"must come {must} after {values[place - 1]!r} as most rows do, got "
                 f"{values[place]!r}",
-                "Add the missing rows (fill='previous' or 'linear', --fill, adds them "
-                "and counts them), bring the series to even steps, or take it as it is "
-                "where the task can (stamps='rising', --stamps).",
+                "Add the missing rows (fill='previous' or fill='linear' adds and "
+                "counts them), bring the series to even steps, or take it as it is "
+                "where the task can (stamps='rising').",
             )
         return (ticks - ticks[0]) // usual
 

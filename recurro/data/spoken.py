@@ -141,7 +141,7 @@ def load_samples(
         if sound.rate < rate:
             raise DataError(
                 f"recordings: {name} must have at least {rate} samples per second, got "
-                f"{sound.rate}. Leave it out, or set rate={sound.rate} for all."
+                f"{sound.rate}. Leave it out, or train with rate={sound.rate}."
             )
         changed += sound.rate != rate
         loaded.append(resample(sound, rate).samples.astype(np.float32))

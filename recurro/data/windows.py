@@ -34,6 +34,7 @@ def windows(
     start: float = 0.0,
     stop: float = 1.0,
     stride: int = 1,
+    every: bool = False,
 ) -> list[Window]:
     """All windows whose whole horizon lies in a part of each series.
 
@@ -47,10 +48,11 @@ def windows(
         start: Where the part begins, as a share of each series' length.
         stop: Where it ends, likewise; both are rounded down to a step.
         stride: Steps from origin to origin, at least 1.
+        every: Whether each series must have a window.
 
     Raises:
         ArgumentError: If a number is out of its range.
-        DataError: If no series has a window in the part.
+        DataError: If no series has a window in the part, or one that must has none.
 
     Example:
         >>> one = Series("", np.arange(6), *[np.zeros((6, 1), np.float32)] * 3,
@@ -70,12 +72,14 @@ def windows(
         first = max(history, int(start * len(series)))
         last = int(stop * len(series)) - horizon
         found += [Window(number, origin) for origin in range(first, last + 1, stride)]
-    if not found:
-        longest = max((len(series) for series in table.series), default=0)
+    lacking = set(range(len(table.series))) - {window.series for window in found}
+    if lacking and (every or not found):
+        series = max((table.series[number] for number in lacking), key=len)
         raise DataError(
-            f"windows: a series must have {history} steps to read and {horizon} to "
-            f"forecast in its part {start:g} to {stop:g}, the longest has {longest} in "
-            "all. Use a shorter history or horizon, or longer series."
+            f"series: {table.called(series)} must have {history} steps to read and "
+            f"{horizon} to forecast in its part {start:g} to {stop:g}, it has "
+            f"{len(series)} in all. Give more of it, leave it out, or train with a "
+            "shorter history or horizon."
         )
     return found
 
@@ -118,7 +122,7 @@ class SeriesScaler:
                 f"SeriesScaler: stop must be in (0, 1], got {stop}. Give the share "
                 "that is trained on."
             )
-        parts = [_part(series, stop) for series in table.series]
+        parts = [_part(table, series, stop) for series in table.series]
         std = np.array([part.std(0) for part in parts])
         return SeriesScaler(
             np.array([part.mean(0) for part in parts]), np.where(std > 0, std, 1.0)
@@ -133,13 +137,13 @@ class SeriesScaler:
         return values * self.std[series] + self.mean[series]
 
 
-def _part(series: Series, stop: float) -> np.ndarray:
+def _part(table: SeriesTable, series: Series, stop: float) -> np.ndarray:
     """The training part of a series' targets, float64."""
     part = series.target[: int(stop * len(series))].astype(np.float64)
     if not len(part):
         raise DataError(
-            f"SeriesScaler: the training part of series {series.name!r} must have a "
-            f"step, it has none of {len(series)}. Train on a larger share."
+            f"series: the training part of {table.called(series)} must have a step, it "
+            f"has none of {len(series)}. Train on a larger share."
         )
     return part
 
@@ -245,12 +249,13 @@ def _reach(table: SeriesTable, window: Window, history: int, horizon: int) -> No
     series, origin = table.series[window.series], window.origin
     if not history <= origin <= len(series):
         raise DataError(
-            f"cut_windows: series {series.name!r} must have {history} steps before "
-            f"step {origin} of {len(series)}. Use a shorter history."
+            f"series: {table.called(series)} must have the {history} steps before step "
+            f"{origin}, it has {len(series)} in all. Give more of it, or train with a "
+            "shorter history."
         )
     if table.known and origin + horizon > len(series.known):
         raise DataError(
-            f"cut_windows: series {series.name!r} must have its known covariates "
+            f"series: {table.called(series)} must have its known covariates "
             f"({', '.join(table.known)}) up to step {origin + horizon}, it has "
             f"{len(series.known)}. Add rows for the time to forecast."
         )

@@ -29,7 +29,7 @@ class Line:
     """A series of measurements.
 
     Attributes:
-        name: What the legend calls it.
+        name: What the legend calls it; empty to leave it out there.
         points: Pairs (x, y), by rising x.
         dots: Whether each point is marked.
         peaks: Whether a line of too many points is thinned to the least and the
@@ -156,7 +156,7 @@ def line_chart(
         *(_mark(frame, x) for x in marks if frame.x[0] <= x <= frame.x[1]),
         *(part for line in lines for part in _line(frame, line)),
     ]
-    names = " and ".join(line.name for line in lines)
+    names = " and ".join(line.name for line in lines if line.name)
     label = escape(f"{y_label} over {x_label}: {names}")
     return (
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{label}">'
@@ -237,7 +237,7 @@ def _axes(frame: _Frame, x_label: str, y_label: str) -> list[str]:
             f'<text class="tick" x="{LEFT - 8}" y="{place}" dy="0.35em" '
             f'text-anchor="end">{_short(y)}</text>'
         )
-    for x in ticks(*frame.x):
+    for x in _places(*frame.x):
         place = f"{frame.across(x):.1f}"
         parts.append(
             f'<line class="axis" x1="{place}" x2="{place}" y1="{base}" '
@@ -253,6 +253,12 @@ def _axes(frame: _Frame, x_label: str, y_label: str) -> list[str]:
         f'text-anchor="middle">{escape(y_label)}</text>'
     )
     return parts
+
+
+def _places(low: float, high: float) -> list[float]:
+    """The ticks of an axis that counts: whole numbers, if its ends are some."""
+    whole = float(low).is_integer() and float(high).is_integer()
+    return [x for x in ticks(low, high) if x.is_integer() or not whole]
 
 
 def _short(value: float) -> str:

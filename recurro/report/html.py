@@ -228,7 +228,7 @@ def _numeric(numeric: bool) -> str:
 
 def _drawn(chart: Chart) -> str:
     """A chart of the task, below what its lines and marks mean."""
-    named = [(f"line{n}", line.name) for n, line in enumerate(chart.lines)]
+    named = [(f"line{n}", one.name) for n, one in enumerate(chart.lines) if one.name]
     named += [("skipped", chart.marks_name)] if chart.marks else []
     named += [("band", chart.bands_name)] if chart.bands else []
     keys = "".join(

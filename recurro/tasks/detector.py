@@ -144,9 +144,17 @@ class AnomalyDetector(
 
     def _learn_probation(self, stream: Stream, data: DetectData) -> None:
         steps = int(data.probation * len(stream))
+        held, least = int(data.held_out * steps), 2 * data.short + 2
+        if steps - held <= data.window or held < least:
+            raise DataError(
+                f"AnomalyDetector: the part that is learnt from must have more than "
+                f"{data.window} steps (window) before {least} that are held out, got "
+                f"{steps - held} and {held} of {len(stream)} in all. Give a longer "
+                "stream, a larger probation or a smaller window."
+            )
         part = stream.values[:steps].astype(np.float64)
         for name, channel in zip(stream.names, part.T, strict=True):
-            if steps and channel.min() == channel.max():
+            if channel.min() == channel.max():
                 raise DataError(
                     f"AnomalyDetector: {name!r} must change in the {steps} steps that "
                     f"are learnt from, it is {channel[0]:g} in all of them. Leave it "
@@ -164,15 +172,7 @@ class AnomalyDetector(
     def _cut(self, stream: Stream, data: DetectData) -> Examples:
         """Windows to learn from, and what is held out behind them as the last one."""
         steps = self.probation_.steps
-        held = int(data.held_out * steps)
-        at, least = steps - held, 2 * data.short + 2
-        if at <= data.window or held < least:
-            raise DataError(
-                f"AnomalyDetector: the part that is learnt from must have more than "
-                f"{data.window} steps (window) before {least} that are held out, got "
-                f"{at} and {held} of {len(stream)} in all. Give a longer stream, a "
-                "larger probation or a smaller window."
-            )
+        at = steps - int(data.held_out * steps)
         inputs, changes = stream.inputs(self.probation_.cycles), stream.changes
         stride = max(1, data.window // _OVERLAP)
         first = range(0, at - data.window, stride)
@@ -360,8 +360,8 @@ class AnomalyDetector(
         names = self.probation_.names
         if len(stream.names) != len(names):
             raise DataError(
-                f"AnomalyDetector: there must be {len(names)} channels as in training, "
-                f"got {len(stream.names)}. Give the same ones in the same order."
+                f"AnomalyDetector: channels must be {', '.join(names)} as in training, "
+                f"got {', '.join(stream.names)}. Give the same ones in the same order."
             )
         return stream
 

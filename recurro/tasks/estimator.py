@@ -239,6 +239,12 @@ class NetworkEstimator(BaseEstimator, ABC):
         model._origin = {key: data[key] for key in data.keys() - known}
         return model
 
+    def remember(self, **data: Any) -> None:  # noqa: ANN401 (settings)
+        """Keep settings of where data come from, for messages and for the record."""
+        known = data.keys() & self.get_params(deep=False)
+        self.set_params(**{key: data[key] for key in known})
+        self._origin = {**self._origin, **data}
+
     # A run on disk.
 
     @classmethod

@@ -88,7 +88,7 @@ class TableReader:
         moments, scales = {}, {}
         for number, series in enumerate(table.series):
             part = series.target[: int(share * len(series))].astype(np.float64)
-            _varies(part, series.name, table.targets)
+            _varies(part, table.called(series), table.targets)
             mean, std = scaler.mean[number], scaler.std[number]
             moments[series.name] = (tuple(mean.tolist()), tuple(std.tolist()))
             lag = season_length if len(part) > season_length else 1
@@ -158,27 +158,26 @@ class TableReader:
             DataError: If there is none, or stamps are of another kind.
         """
         first = {
-            number: self._behind(series)
+            number: self._behind(series, table.called(series))
             for number, series in enumerate(table.series)
             if series.name in self.ends
         }
         found = [w for w in windows if w.origin >= first.get(w.series, 0)]
         if not found:
-            end = next(iter(self.ends.values()))
+            end = str(next(iter(self.ends.values()))).removesuffix(".000000")
             raise DataError(
-                f"Forecaster: there must be a horizon of steps that training has not "
-                f"seen (up to {end}), got none. Give later ones, or seen=True to score "
-                "those too."
+                "Forecaster: there must be a horizon of steps that training has not "
+                f"seen (up to {end}), got none. Give later ones."
             )
         return found
 
-    def _behind(self, series: Series) -> int:
+    def _behind(self, series: Series, called: str) -> int:
         """The first step behind those that training has seen."""
         end = self.ends[series.name]
         if isinstance(end, int) != (series.times.dtype.kind == "i"):
             raise DataError(
-                f"Forecaster: stamps of series {series.name!r} must be like {end} as "
-                f"in training, got {series.times[0]}. Name the same column."
+                f"Forecaster: stamps of {called} must be like {end} as in training, "
+                f"got {series.times[0]}. Name the same column."
             )
         last = end if isinstance(end, int) else np.datetime64(end, "us")
         return int(np.searchsorted(series.times, last, side="right"))
@@ -212,15 +211,15 @@ def load_table_reader(run: RunFolder) -> TableReader:
         ) from None
 
 
-def _varies(part: np.ndarray, name: str, targets: Sequence[str]) -> None:
+def _varies(part: np.ndarray, called: str, targets: Sequence[str]) -> None:
     """Refuse a constant target."""
     spread = np.ptp(part, 0)
     if (spread == 0).any():
         column = int(np.argmin(spread))
         raise DataError(
-            f"Forecaster: column {targets[column]!r} of series {name!r} must vary in "
-            f"its training part of {len(part)} steps, got {part[0, column]:g} "
-            "throughout. Leave the series or the column out."
+            f"Forecaster: column {targets[column]!r} of {called} must vary in its "
+            f"training part of {len(part)} steps, got {part[0, column]:g} throughout. "
+            "Leave the series or the column out."
         )
 
 

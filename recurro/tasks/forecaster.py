@@ -17,7 +17,7 @@ from recurro.data import (
     season_length_of,
     windows,
 )
-from recurro.errors import ArgumentError, DataError
+from recurro.errors import ArgumentError
 from recurro.nn import (
     ForecastNetwork,
     Head,
@@ -194,19 +194,10 @@ class Forecaster(
         self, table: SeriesTable, start: float, stop: float, stride: int
     ) -> list[Window]:
         """The windows of a part, of which each series has one."""
-        data = self.settings.data
-        cuts = {"start": start, "stop": stop, "stride": stride}
-        found = windows(table, data.steps, data.horizon, **cuts)
-        lacking = set(range(len(table.series))) - {w.series for w in found}
-        if lacking:
-            series = table.series[min(lacking)]
-            raise DataError(
-                f"Forecaster: series {series.name!r} must have {data.steps} steps to "
-                f"read and {data.horizon} to forecast in its part {start:g} to "
-                f"{stop:g}, it has {len(series)} in all. Use a shorter history or "
-                "horizon, or leave the series out."
-            )
-        return found
+        data, cuts = self.settings.data, {"start": start, "stop": stop}
+        return windows(
+            table, data.steps, data.horizon, **cuts, stride=stride, every=True
+        )
 
     def _start(
         self, network: ForecastNetwork, reader: TableReader, material: TableMaterial

@@ -108,14 +108,12 @@ def as_frames(data: Sequence[Any] | np.ndarray) -> Items:
     return films
 
 
-def learn_frames(items: Items) -> SeriesReader | FilmReader:
-    """The reader of some items, learnt from them."""
+def learn_frames(items: Items, names: Sequence[str]) -> SeriesReader | FilmReader:
+    """The reader of some items, learnt from them, whose channels may have names."""
     films = [item for item in items if isinstance(item, np.ndarray) and item.ndim > 2]
-    return (
-        FilmReader.learn(films)
-        if films
-        else SeriesReader(Scaler.fit(join_series(items)))
-    )
+    if films:
+        return FilmReader.learn(films)
+    return SeriesReader(Scaler.fit(join_series(items), names))
 
 
 def load_frames(run: RunFolder) -> SeriesReader | FilmReader:

@@ -14,7 +14,7 @@ from recurro.tasks.frames import FilmReader, as_frames, learn_frames, load_frame
 from recurro.tasks.in_step import StepClassifier
 from recurro.tasks.metrics import classification_figures
 from recurro.tasks.readers import Items, SeriesReader
-from recurro.tasks.sequence_config import OF_TABLES, TaskSettings
+from recurro.tasks.sequence_config import OF_TABLES, TableData, TaskSettings
 from recurro.tasks.step_config import FrameSettings
 from recurro.train import RunFolder
 
@@ -70,7 +70,8 @@ class FrameLabeler(StepClassifier, without=OF_TABLES):
         targets: Any,  # noqa: ANN401
         settings: TaskSettings,
     ) -> SeriesReader | FilmReader:
-        return learn_frames(items)
+        assert isinstance(settings.data, TableData)
+        return learn_frames(items, settings.data.features)
 
     def _load_reader(
         self, run: RunFolder, settings: TaskSettings

@@ -220,7 +220,7 @@ def learn_reader(items: Items, settings: SequenceData) -> Reader:
                 f"sequences: must be texts with {key}={getattr(settings, key)!r}, got "
                 f"series of numbers. Leave out {key}."
             )
-    return SeriesReader(Scaler.fit(join_series(items)))
+    return SeriesReader(Scaler.fit(join_series(items), settings.features))
 
 
 def load_reader(run: RunFolder, settings: SequenceData) -> Reader:

@@ -85,7 +85,14 @@ class SequenceRegressor(
 
     def _learn_targets(self, y: Any) -> np.ndarray:  # noqa: ANN401
         self.deviates_ = np.zeros(0)
-        return self._targets(y)
+        targets = self._targets(y)
+        if len(targets) > 1 and np.ptp(targets) == 0:
+            raise DataError(
+                f"SequenceRegressor: numbers must differ to be learnt, all "
+                f"{len(targets)} are {targets[0]:g}. Check which column they are read "
+                "from."
+            )
+        return targets
 
     def _targets(self, y: Any) -> np.ndarray:  # noqa: ANN401
         try:

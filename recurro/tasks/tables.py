@@ -102,7 +102,7 @@ def _read(path: str | Path, settings: ForecastData) -> SeriesTable:
         if not value:
             raise ConfigError(
                 f"Forecaster: {key} must name a column of '{path}', got none. Give "
-                f"{key}=..., or --{key}."
+                f"{key}=... with its name."
             )
     assert settings.time
     columns = ("id", "known", "past", "static", "fill", "stamps", "encoding")
@@ -187,7 +187,7 @@ def _cut(table: SeriesTable, until: str | int) -> SeriesTable:
         counts.append(int(np.searchsorted(series.times, last, side="right")))
         if not counts[-1]:
             raise DataError(
-                f"Forecaster: series {series.name!r} must begin by {until}, it begins "
+                f"Forecaster: {table.called(series)} must begin by {until}, it begins "
                 f"at {series.times[0]}. Take a later stamp."
             )
     return cut_table(table, counts)

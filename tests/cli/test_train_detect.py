@@ -45,7 +45,8 @@ def test_detect_from_a_table(folder, table):
     assert scores.columns == ["time", "load", "score", "alert"]
     assert len(scores) == 600
     lines = recurro("predict", run, "load.csv").out.splitlines()
-    rows = [line.split("\t") for line in lines]
+    names, *rows = [line.split("\t") for line in lines]
+    assert names == scores.columns
     assert [int(row[-1]) for row in rows] == scores["alert"].to_list()
     alerts = [row[0] for row in rows if row[-1] == "1"]
     assert any("2024-01-21T20" <= stamp < "2024-01-23T07" for stamp in alerts)
@@ -93,6 +94,12 @@ def test_bad_input_is_one_line(folder, table, change, words, error):
         **{k: pl.lit(v) for k, v in change.items()}
     ).write_csv("t.csv", datetime_format="%Y-%m-%d %H:%M:%S")
     assert error in complaint("train", "detect", "t.csv", *SMALL, *words)
+    (folder / "few.csv").write_text("when,load\n1,1\n2,1\n3,1\n")
+    assert "more than 24 steps (window)" in complaint(
+        "train", "detect", "few.csv", *SMALL
+    )
+    for name, said in ((".", "must be a table, got a folder"), ("no", "no file 'no'")):
+        assert said in complaint("train", "detect", name, *SMALL)
     assert not (folder / "runs").exists()
 
 

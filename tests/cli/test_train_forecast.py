@@ -38,7 +38,18 @@ def test_train_evaluate_predict_resume(folder):
     assert [row["time"] for row in rows] == ["2024-05-01", "2024-05-02"] * 2
     assert list(rows[0]) == ["id", "time", "mean", "q0.1", "q0.5", "q0.9"]
     assert all(row["q0.1"] <= row["q0.5"] <= row["q0.9"] for row in rows)
-    assert recurro(*words).out.startswith("a\t2024-05-01\t")
+    lines = recurro(*words).out.splitlines()
+    assert lines[0].split("\t") == list(rows[0])
+    assert lines[1].startswith("a\t2024-05-01\t")
+    (folder / "short.csv").write_text("".join(SALES.splitlines(keepends=True)[:4]))
+    for verb, said in (("evaluate", "8 steps to read"), ("predict", "the 8 steps")):
+        line = complaint(verb, "run", "short.csv")
+        assert f"series: series 'a' of 'short.csv' must have {said}" in line
+    rows = SALES.splitlines(keepends=True)
+    (folder / "gap.csv").write_text("".join(rows[:5] + rows[6:]))
+    assert "--set data.fill=linear in training" in complaint(
+        "predict", "run", "gap.csv"
+    )
     assert "was finished already" in recurro("resume", "run", "-q").err
     line = complaint("evaluate", "run", "sales.csv", "--interval", 0.8)
     assert "--interval must be left out" in line
@@ -49,8 +60,11 @@ def test_gaps_are_filled_only_on_request_and_said(folder):
     (folder / "gaps.csv").write_text("".join(rows[:5] + rows[7:]))
     words = ("train", "forecast", "gaps.csv", *SMALL, *COLUMNS, "-o", "run")
     assert "line 6, column 'day'" in complaint(*words)
-    err = recurro(*words, "--fill", "linear").err
-    assert "filled in 2 missing rows and 0 missing numbers" in err
+    assert "(--fill previous or --fill linear adds" in complaint(*words)
+    words = (*words[:-4], "-o", "run", "--fill", "linear")  # nothing known ahead
+    for line in (words, ("predict", "run", "gaps.csv")):
+        said = "'gaps.csv': filled in 2 missing rows and 0 missing numbers (linear)."
+        assert said in recurro(*line).err
 
 
 def test_volatility(folder):
@@ -68,7 +82,8 @@ def test_volatility(folder):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ((), "time must name a column"),
+        ((), "time must name a column of 'sales.csv', got none. Give --time"),
+        ((*COLUMNS, "--target", "sold"), "'sold' must have one role, got target and"),
         (("--time", "day"), "target must name a column"),
         (("--time", "day", "--target", "gold"), "must have a column 'gold'"),
         (("--time", "day", "--target", "sold"), "line 123, column 'day'"),
@@ -77,7 +92,7 @@ def test_volatility(folder):
             "--price: must come",
         ),
         (("--time", "day", "--target", "volatility", "--id", "shop"), "sold, price"),
-        ((*COLUMNS, "--horizon", 999), "999 to forecast"),
+        ((*COLUMNS, "--horizon", 999), "of 'sales.csv' must have 3996 steps"),
         ((*COLUMNS, "--head", "cauchy"), "--head: must be"),
         ((*COLUMNS, "--held-out", 1), "--held-out: must be below 1"),
         ((*COLUMNS, "--until", "2020-01-01"), "must begin by 2020-01-01"),

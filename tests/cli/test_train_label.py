@@ -54,6 +54,22 @@ def test_frames_of_a_table(folder, table):
     assert "was finished already" in recurro("resume", "run", "-q").err
 
 
+def test_a_tenth_by_the_hash_of_ids_and_a_column_that_never_changes(folder, table):
+    table.with_columns(b=7).write_csv("frames.csv")
+    words = ("--id", "run", "--test", "hash", "--json", "-o", "run")
+    told = recurro(
+        "train", "label", "frames.csv", "--cell", "memoryless", *SMALL, *words
+    )
+    assert json.loads(told.out)["test"]["accuracy"] > 0
+    assert told.err.count("columns that never change: 'b'.") == 1
+    table.with_columns(more=1).write_csv("more.csv")
+    recurro("evaluate", "run", "more.csv")  # reads the columns of training
+    odd = table.with_columns(label=pl.lit("cell 9"))
+    odd.write_csv("odd.csv")
+    line = complaint("evaluate", "run", "odd.csv")
+    assert "frame 0 of the sequence from line 2 of 'odd.csv'" in line
+
+
 def test_films_in_files_of_arrays(folder):
     films = [np.full((4, 6, 6), n % 2 + n / 99, np.float32) for n in range(20)]
     labels = [["night", "day"][n % 2] for n in range(20)]
@@ -76,12 +92,22 @@ def test_bad_input_is_one_line(folder, table):
     fault.write_csv("gap.csv")
     table.drop("label").write_csv("none.csv")
     table.with_columns(label=pl.lit("one")).write_csv("one.csv")
+    table.with_columns(b=pl.lit("")).write_csv("still.csv")
+    fault.fill_null("cell 9").write_csv("odd.csv")
     for words, error in [
         (("gap.csv", "--id", "run"), "column 'label' of 'gap.csv' must be a label"),
         (("none.csv", "--id", "run"), "'none.csv' must have a column 'label'"),
         (("one.csv", "--id", "run"), "at least two classes, got only ['one']"),
         (("frames.csv", "--id", "who"), "must have a column 'who'"),
-        (("frames.csv", "--id", "run", "--test", "hash"), "--test must be a file"),
+        (
+            ("frames.csv", "--features", "a,b", "--test", "hash"),
+            "must have names to be",
+        ),
+        (
+            ("frames.csv", "--id", "run", "--test", "odd.csv"),
+            "frame 4 of the sequence from line 2 of 'odd.csv' must have one of the 3",
+        ),
+        (("still.csv", "--id", "run"), "column 'b' must hold a number somewhere"),
         (("none.npz",), "'none.npz' must be a file of arrays"),
     ]:
         assert error in complaint("train", "label", *words, *SMALL)

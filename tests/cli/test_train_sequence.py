@@ -151,6 +151,7 @@ def test_a_number_at_each_step_of_series_in_a_table(folder):
             ("regress", "pay.tsv", "--head", "poisson"),
             "line 1 of 'pay.tsv' must be a count",
         ),
+        (("regress", "same.tsv"), "numbers must differ to be learnt, all 2 are 3."),
         (("classify", "no.ts"), "no.ts"),
         (("classify", "rows.tsv", "--head", "normal"), "softmax or ordinal"),
         (("classify", "rows.tsv", "--hidden-size", 0), "--hidden-size: must be"),
@@ -163,9 +164,22 @@ def test_a_number_at_each_step_of_series_in_a_table(folder):
 def test_bad_input_leaves_nothing(folder, words, said):
     (folder / "rows.tsv").write_text(TABLE)
     (folder / "pay.tsv").write_text("1.5\tone two\n0\tthree four\n")
+    (folder / "same.tsv").write_text("3\tone two\n3\tthree four\n")
     (folder / "void.tsv").write_text("1.5\tone two\nnan\tthree four\n")
     assert said in complaint("train", *words, "-o", "run")
     assert not (folder / "run").exists()
+
+
+def test_blank_lines_are_shown_by_every_verb(folder):
+    (folder / "rows.tsv").write_text(TABLE + "\n\n")
+    words = ("train", "classify", "rows.tsv", *SMALL, "--epochs", 1, "-o", "run")
+    for line in (
+        (*words, "--test", "rows.tsv"),
+        ("evaluate", "run", "rows.tsv"),
+        ("predict", "run", "rows.tsv"),
+    ):
+        err = recurro(*line).err
+        assert err.count("note: 'rows.tsv': blank lines left out: 2.") == 1
 
 
 def test_a_run_is_scored_on_one_file(folder):

@@ -286,6 +286,16 @@ def test_groups_waste_little_and_change_with_the_seed():
     assert not np.array_equal(np.concatenate(one), np.argsort(lengths, kind="stable"))
 
 
+@pytest.mark.parametrize("shape", [1.1, 1.5, 2.0])
+def test_heavy_tails_are_sorted_in_larger_pools(shape):
+    draw = np.random.default_rng(0).pareto(shape, 40_000)
+    lengths = np.minimum(5 * (1 + draw), 2000).astype(int)
+    groups = line_groups(lengths, 16, generator=generator(1))
+    padded = sum(lengths[group].max() * len(group) for group in groups)
+    assert 1 - lengths.sum() / padded < 0.1
+    assert sorted(np.concatenate(groups)) == list(range(len(lengths)))
+
+
 def test_a_process_without_lines_gets_an_idle_row(lines):
     tokenizer, corpus = lines
     batch = line_batch(corpus, np.array([], np.int64), np.arange(7))

@@ -143,9 +143,12 @@ def test_other_columns(file, tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("Ann\tO\nBo\n", "line 2 of .* must have 2 columns as the first row, got 'Bo'"),
-        ("Ann\tO\nBo\tO\tO\n", "line 2 of .* must have 2 columns"),
-        ("Ann\tO\n#tag\n", "line 2 of .* must have 2 columns"),
+        (
+            "Ann\tO\nBo\n",
+            "line 2 of .* must have as many columns as the first row, 2, got 'Bo'",
+        ),
+        ("Ann\tO\nBo\tO\tO\n", "line 2 of .* as the first row, 2, got"),
+        ("Ann\tO\n#tag\n", "line 2 of .* as the first row, 2, got"),
         ("Ann\nBo\n", "line 1 of .* must have the columns 1 and 2, got 'Ann'"),
         ("Ann\tO\n\tO\n", "line 2 of .* must not be empty in the columns"),
         ("Ann\tO\nBo\t\n", "line 2 of .* must not be empty in the columns"),

@@ -110,13 +110,13 @@ def test_a_corrupt_track_is_named_by_its_byte(fault, track, byte, what) -> None:
 @pytest.mark.parametrize(
     ("content", "byte", "what"),
     [
-        (b"", 0, "must begin with 'MThd', got b''"),
-        (b"RIFFabcd", 0, "must begin with 'MThd', got b'RIFF'"),
+        (b"", 0, "must begin with 'MThd', got ''"),
+        (b"RIFFabcd", 0, "must begin with 'MThd', got 'RIFF'"),
         (b"MThd\0\0\0\6", 4, "must have a header of 14 bytes, got 8"),
         (midi(END, form=2), 8, "must be of format 0 or 1, got 2"),
         (midi(END, division=0xE728), 12, "must count ticks of a quarter note"),
         (midi(END, division=0), 12, "must count ticks of a quarter note"),
-        (midi(END)[:-1], 18, "must have the 4 bytes that its chunk b'MTrk' states"),
+        (midi(END)[:-1], 18, "must have the 4 bytes that its chunk 'MTrk' states"),
         (midi(END) + b"MT", 26, "must have a chunk's name and size"),
         (midi(END, END)[:26], 26, "must have 2 tracks, as it says at byte 10, got 1"),
         (midi(), 14, "must have 1 tracks"),

@@ -172,6 +172,8 @@ def test_scaler_refuses_what_training_did_not_have() -> None:
         scaler(join_series([[1.0], [2.0, np.nan]]))
     with pytest.raises(DataError, match=r"channel 1 .* all are missing"):
         Scaler.fit(join_series([[[1.0, np.nan]]]))
+    with pytest.raises(DataError, match="column 'b' must hold a number somewhere"):
+        Scaler.fit(join_series([[[1.0, np.nan]]]), ("a", "b"))
 
 
 def test_a_batch_leaves_the_data_as_they_are() -> None:

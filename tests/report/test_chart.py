@@ -57,6 +57,13 @@ def test_axes_are_labelled_and_lower_is_lower():
     assert y1 - y0 == pytest.approx(2 * (y2 - y1), abs=0.2)
 
 
+def test_an_axis_that_counts_has_whole_ticks():
+    svg = draw(Line("train", [(0, 1.0), (3, 2.0)]))
+    texts = {part.text for part in svg.iter("text")}
+    assert {"0", "1", "2", "3"} < texts
+    assert not {"0.5", "2.5"} & texts
+
+
 def test_long_lines_are_averaged():
     points = [(i, float(i % 5)) for i in range(10_000)]
     svg = draw(Line("train", points))

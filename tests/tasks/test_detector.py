@@ -113,7 +113,7 @@ def test_an_anomaly_in_one_of_several_channels_is_found():
     series[800:830, 1] *= 4
     model = AnomalyDetector(probation=0.4, **QUICK).fit(series)
     assert model.judge(series, [(800, 835)])["network"].found == 1
-    with pytest.raises(DataError, match="must be 3 channels as in training, got 1"):
+    with pytest.raises(DataError, match="channel 2 as in training, got channel 0"):
         model.predict(series[:, :1])
 
 

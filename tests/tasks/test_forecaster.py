@@ -231,7 +231,7 @@ def test_a_table_of_few_steps_has_fewer_baselines() -> None:
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        (np.full(200, 3.0), "column 'target0' of series '' must vary"),
+        (np.full(200, 3.0), "column 'target0' of the series must vary"),
         (np.r_[np.arange(99.0), np.nan], "nan at step 99, target 0"),
         (np.arange(14.0), r"12 steps to read and 4 to forecast in its part 0 to 0\.8"),
         ({"a": waves(90), "b": waves(15)}, "series 'b' must have 12 steps"),
