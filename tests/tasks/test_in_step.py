@@ -48,7 +48,7 @@ class Framer(StepClassifier):
         del values["self"]
         vars(self).update(values)
 
-    def _learn_reader(self, items, settings) -> SeriesReader:
+    def _learn_reader(self, items, targets, settings) -> SeriesReader:
         return SeriesReader(Scaler.fit(join_series(items)))
 
     def _load_reader(self, run, settings) -> SeriesReader:
