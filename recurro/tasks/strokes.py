@@ -56,9 +56,11 @@ class StrokeModel(NextStepModel, without=("bidirectional",)):
             the network last. Empty if nothing was held out.
 
     Example:
-        >>> square = [[9, 0, 0], [0, 9, 0], [-9, 0, 0], [0, -9, 1]]
+        >>> squares = [
+        ...     [[n, 0, 0], [0, n, 0], [-n, 0, 0], [0, -n, 1]] for n in range(5, 35)
+        ... ]
         >>> model = StrokeModel(hidden_size=24, mixtures=2, epochs=3, batch_size=4)
-        >>> len(model.fit([square] * 30).generate(3, seed=1))
+        >>> len(model.fit(squares).generate(3, seed=1))
         3
 
     References:
