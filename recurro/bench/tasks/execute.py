@@ -24,7 +24,7 @@ ADDITION = {
     "batch_size": 64,
     "learning_rate": 0.004,
     "programs": 25_600,
-    "epochs": 80,
+    "epochs": 60,
 }
 
 
