@@ -1,7 +1,7 @@
 """Models written by hand in PyTorch alone, one for each scheme, to time ours beside.
 
 Each has ``loss(batch)``, the mean loss of a batch in nats, and weights by the names
-``embedding`` or none, ``lstm`` and ``linear``.
+``embedding`` or none, ``lstm`` and ``linear``; a decoder has more.
 """
 
 from __future__ import annotations
@@ -9,11 +9,22 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+from torch.nn.utils.rnn import (
+    pack_padded_sequence,
+    pad_packed_sequence,
+    pad_sequence,
+)
 
 from recurro.types import Batch
 
-__all__ = ["Bare", "BareClassifier", "BareLanguage", "BareSpeech", "BareTagger"]
+__all__ = [
+    "Bare",
+    "BareClassifier",
+    "BareLanguage",
+    "BareSpeech",
+    "BareTagger",
+    "BareTranslator",
+]
 
 
 class Bare(nn.Module):
@@ -113,3 +124,38 @@ class BareSpeech(Bare):
             reduction="sum",
         )
         return total / len(batch.targets)
+
+
+class BareTranslator(Bare):
+    """Writes ids with Luong's attention (general), each row ended by the id 0."""
+
+    def __init__(self, vocab: int, hidden: int, layers: int) -> None:
+        super().__init__(vocab, hidden, layers, vocab)
+        self.linear = nn.Linear(hidden, vocab)
+        self.written = nn.Embedding(vocab, hidden)
+        self.opening = nn.Linear(2 * hidden, 4 * hidden * layers)
+        self.decoder = nn.LSTM(hidden, 2 * hidden, layers)
+        self.key = nn.Linear(2 * hidden, 2 * hidden, bias=False)
+        self.deep = nn.Linear(4 * hidden, hidden)
+
+    def loss(self, batch: Batch) -> Tensor:
+        """The mean loss of the ids."""
+        memory, counts = self.read(batch)
+        assert batch.lengths is not None
+        rows = torch.arange(memory.shape[1])
+        half = memory.shape[2] // 2
+        last = memory[batch.lengths - 1, rows, :half]
+        summary = torch.cat([last, memory[0, :, half:]], 1)
+        parts = torch.tanh(self.opening(summary)).split(2 * half, 1)
+        state = torch.stack(parts[0::2]), torch.stack(parts[1::2])
+        ends = (batch.targets == 0).nonzero()[:, 0]
+        sizes = torch.diff(ends, prepend=torch.tensor([-1])).tolist()
+        targets = pad_sequence(list(batch.targets.split(sizes)), padding_value=-1)
+        inputs = functional.pad(targets[:-1].clamp(min=0), (0, 0, 1, 0))
+        y = self.decoder(self.written(inputs), state)[0].transpose(0, 1)
+        values = memory.transpose(0, 1)
+        scores = torch.bmm(y, self.key(values).transpose(1, 2))
+        weights = scores.masked_fill(~counts.T[:, None], -torch.inf).softmax(-1)
+        d = torch.tanh(self.deep(torch.cat([y, torch.bmm(weights, values)], -1)))
+        named = targets.T >= 0
+        return functional.cross_entropy(self.linear(d[named]), targets.T[named])

@@ -1,12 +1,12 @@
 """What the training loop costs beside a bare loop that does the same work.
 
 One model of each scheme: a language model (two LSTM layers of 512 units, batch 64,
-chunks of 100 steps, states carried), a classifier of sequences, a tagger of steps, and
-a recogniser of speech by CTC, all of LSTMs that read in both directions rows of unequal
-length. The bare loops are written by hand with ``nn.Embedding``, ``nn.LSTM`` and
-``nn.Linear`` (`recurro.bench.bare`); both sides use Adam and clip the gradient by its
-norm. Before the clock starts, a pass of each over the same batches from the same
-weights must end at the same loss.
+chunks of 100 steps, states carried), a classifier of sequences, a tagger of steps, a
+recogniser of speech by CTC, and a translator with attention, all of LSTMs that read in
+both directions rows of unequal length. The bare loops are written by hand with
+``nn.Embedding``, ``nn.LSTM`` and ``nn.Linear`` (`recurro.bench.bare`); both sides use
+Adam and clip the gradient by its norm. Before the clock starts, a pass of each over the
+same batches from the same weights must end at the same loss.
 """
 
 from __future__ import annotations
@@ -24,19 +24,24 @@ from recurro.bench.bare import (
     BareLanguage,
     BareSpeech,
     BareTagger,
+    BareTranslator,
 )
 from recurro.bench.timing import Row, take_turns
 from recurro.cells import LSTM
 from recurro.data import chunks, columns
 from recurro.errors import ArgumentError, BackendError
 from recurro.nn import (
+    Attention,
     CategoricalHead,
     CTCHead,
+    Decoder,
     EachStep,
     Pooling,
     Recurrent,
+    SequenceEncoder,
     StepNetwork,
     VectorNetwork,
+    WritingNetwork,
 )
 from recurro.nn.language import LanguageNetwork
 from recurro.train import TrainSettings, train
@@ -247,6 +252,47 @@ def _speech(sizes: Sizes) -> Pair:
     return Pair(network, bare, data, {"recurrent": "lstm", "head.linear": "linear"})
 
 
+def _translator(sizes: Sizes) -> Pair:
+    """Ids of one side into as many of the other, as long as an encoder reads them."""
+    hidden, width = sizes.hidden, 2 * sizes.hidden
+    encoder = SequenceEncoder(nn.Embedding(sizes.vocab, hidden), [_both_ways(sizes)])
+    decoder = Decoder(
+        sizes.vocab,
+        Recurrent(LSTM(), hidden, width, sizes.layers),
+        stop=0,
+        embedding=nn.Embedding(sizes.vocab, hidden),
+        summary_size=width,
+        attention=Attention("general", width, width),
+    )
+    names = {
+        "encoder.inputs": "embedding",
+        "encoder.recurrents.0": "lstm",
+        "head.embedding": "written",
+        "head.opening": "opening",
+        "head.recurrent": "decoder",
+        "head.attention.key": "key",
+        "head.deep": "deep",
+        "head.softmax": "linear",
+    }
+    data = [_pairs(sizes, seed) for seed in _seeds(sizes)]
+    bare = BareTranslator(sizes.vocab, hidden, sizes.layers)
+    return Pair(WritingNetwork(encoder, decoder), bare, data, names)
+
+
+def _pairs(sizes: Sizes, seed: int) -> Batch:
+    """Rows of random ids, each with a row of the same length to write."""
+    generator = torch.Generator().manual_seed(seed)
+    lengths = _lengths(sizes, generator)
+    shape = int(lengths.max()), sizes.batch
+    ids = torch.randint(1, sizes.vocab, shape, generator=generator)
+    rows = [
+        torch.randint(1, sizes.vocab, (length,), generator=generator)
+        for length in lengths.tolist()
+    ]
+    told = torch.cat([nn.functional.pad(row[1:], (0, 1)) for row in rows])
+    return Batch(ids, told, lengths)
+
+
 def _both_ways(sizes: Sizes) -> Recurrent:
     return Recurrent(
         *(LSTM(), sizes.hidden, sizes.hidden, sizes.layers), bidirectional=True
@@ -289,5 +335,6 @@ SCHEMES: dict[str, tuple[Callable[[Sizes], Pair], Sizes]] = {
     "tagger": (_tagger, Sizes(2000, 128, 1, 32, 60, 16)),
     "tagger, equal lengths": (_tagger, Sizes(2000, 128, 1, 32, 60, 16, ragged=False)),
     "speech": (_speech, Sizes(30, 128, 2, 16, 200, 4)),
+    "translation": (_translator, Sizes(4000, 160, 1, 64, 20, 2)),
 }
 """One model of each scheme, and its usual sizes."""

@@ -106,6 +106,7 @@ from recurro.data.strokes import (
     strokes_of,
     write_drawings,
 )
+from recurro.data.summaries import draw_summaries
 from recurro.data.svg import read_svg
 from recurro.data.synthesis import synthesize
 from recurro.data.tables import Table, read_table
@@ -185,6 +186,7 @@ __all__ = [
     "draw_patients",
     "draw_program",
     "draw_scenes",
+    "draw_summaries",
     "encode_texts",
     "equal_recordings",
     "find_files",

@@ -5,17 +5,33 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
 from recurro.errors import ArgumentError, ShapeError
-from recurro.generate.rules import Rule, Written, apply_rules
+from recurro.generate.rules import (
+    Forbidden,
+    MinLength,
+    RepetitionPenalty,
+    Rule,
+    Written,
+    apply_rules,
+)
 from recurro.generate.sample import check_possible, check_request, read
 from recurro.types import Int, State, Stepper
 
 __all__ = ["Found", "beam_search"]
+
+
+@runtime_checkable
+class Narrowing(Stepper, Protocol):
+    """A stepper that can go on with some of its prompts alone."""
+
+    def keep(self, rows: Tensor) -> Stepper:
+        """The same for the prompts in those places; states are selected apart."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -120,7 +136,17 @@ def beam_search(
             rows, ids = beams.grow(log_probs, cover(state))
             if beams.done():
                 return beams.results()
+            kept = beams.narrow() if isinstance(stepper, Narrowing) else None
+            if kept is not None and isinstance(stepper, Narrowing):
+                rows = rows.view(-1, beam_size)[kept].flatten()
+                ids = ids.view(-1, beam_size)[kept].flatten()
+                stepper = stepper.keep(kept)
+                cover = _cover(stepper, coverage)
             state, log_probs = stepper.step(stepper.select(state, rows), ids)
+
+
+_ALIKE = (Forbidden, MinLength, RepetitionPenalty)
+"""Rules that treat all prompts alike, so that some may be left out."""
 
 
 class _Norm(NamedTuple):
@@ -171,6 +197,9 @@ class _Beams:
         self.extra = torch.zeros_like(nothing)
         self.found_ids = torch.full((*shape, length), -1, device=device)
         self.found_log_probs, self.scores = nothing.clone(), nothing
+        self.closed = torch.zeros(shape[0], dtype=torch.bool, device=device)
+        self.numbers = list(range(shape[0]))
+        self.over: dict[int, list[Found]] = {}
 
     def grow(self, log_probs: Tensor, extra: Tensor | None) -> tuple[Tensor, Tensor]:
         """Go one id on.
@@ -184,7 +213,6 @@ class _Beams:
             For each new sequence the row that it goes on from, and its new id.
         """
         shape = self.sums.shape
-        check_possible(log_probs.amax(-1)[self.sums.flatten() > -math.inf])
         if extra is not None:
             self.extra = extra.view(shape)
         ruled = self._ruled(log_probs)
@@ -193,10 +221,12 @@ class _Beams:
             sums = self.sums + ruled[:, self.stop].double().view(shape)
             ends = self.log_probs + log_probs[:, self.stop].double().view(shape)
             self._keep(ids, sums, ends)
-            ruled = ruled.clone()
-            ruled[:, self.stop] = -math.inf
-        # The best of a prompt are among the best of each of its rows.
-        best, ids = ruled.topk(min(self.size, ruled.shape[1]))
+        # The best of a prompt are among the best of each of its rows, the stop apart.
+        best, ids = ruled.topk(min(self.size + 1, ruled.shape[1]))
+        likeliest = log_probs.amax(-1) if self.rules else best[:, 0]
+        check_possible(likeliest[self.sums.flatten() > -math.inf])
+        if self.stop is not None:
+            best = best.masked_fill(ids == self.stop, -math.inf)
         sums = self.sums.unsqueeze(-1) + best.double().view(*shape, -1)
         log_probs = log_probs.gather(1, ids).double().view(*shape, -1)
         log_probs = (self.log_probs.unsqueeze(-1) + log_probs).flatten(1)
@@ -228,13 +258,39 @@ class _Beams:
             best_to_come = (self.sums / self.norm(count) + self.extra).amax(1)
         else:
             best_to_come = self.sums.amax(1) / self.norm(self.length)
-        return bool((self.scores.amin(1) >= best_to_come).all())
+        self.closed |= self.scores.amin(1) >= best_to_come
+        return bool(self.closed.all())
+
+    def narrow(self) -> Tensor | None:
+        """Put prompts aside that are done with, once they are half of all.
+
+        Returns:
+            The places of the others, or ``None`` if nothing was put aside.
+        """
+        by_prompt = not all(isinstance(rule, _ALIKE) for rule in self.rules)
+        if by_prompt or 2 * int(self.closed.sum()) < len(self.closed):
+            return None
+        kept = (~self.closed).nonzero()[:, 0]
+        self._put_aside()
+        rows = kept[:, None] * self.size + torch.arange(self.size, device=kept.device)
+        self.prompts = self.prompts[rows.flatten()]
+        self.numbers = [self.numbers[place] for place in kept.tolist()]
+        for name in ("ids", "sums", "log_probs", "extra", "closed"):
+            setattr(self, name, getattr(self, name)[kept])
+        for name in ("found_ids", "found_log_probs", "scores"):
+            setattr(self, name, getattr(self, name)[kept])
+        return kept
+
+    def _put_aside(self) -> None:
+        """Note what was found for all prompts that are still here."""
+        self.over |= dict(zip(self.numbers, self._results(), strict=True))
 
     def _keep(self, ids: Tensor, sums: Tensor, log_probs: Tensor) -> None:
         """Put finished sequences beside the ones found, and keep the best of all."""
         count = ids.shape[-1]
         ids = nn.functional.pad(ids, (0, self.length - count), value=-1)
         scores = sums / self.norm(count) + self.extra
+        scores = scores.masked_fill(self.closed[:, None], -math.inf)
         self.scores, places = torch.cat((self.scores, scores), 1).topk(self.size)
         log_probs = torch.cat((self.found_log_probs, log_probs), 1)
         self.found_log_probs = log_probs.gather(1, places)
@@ -243,6 +299,10 @@ class _Beams:
 
     def results(self) -> list[list[Found]]:
         """What was found for each prompt, the best first."""
+        self._put_aside()
+        return [self.over[number] for number in sorted(self.over)]
+
+    def _results(self) -> list[list[Found]]:
         if bool((self.scores[:, 0] == -math.inf).any()):
             raise ArgumentError(
                 f"beam_search: the rules must allow a sequence of at most {self.length}"

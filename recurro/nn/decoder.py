@@ -621,6 +621,17 @@ class DecoderStepper:
         picked = tuple(tuple(variable[rows] for variable in layer) for layer in layers)
         return (picked, *(variable[rows] for variable in rest))
 
+    def keep(self, rows: Int[Tensor, " kept"]) -> DecoderStepper:
+        """The same for some of the rows of memory; states are selected apart."""
+        kept = DecoderStepper(self.decoder, self.memory, self.coverage)
+        sought, summary = self._feeds[next(iter(self._feeds))]
+        if sought is not None:
+            beyond = None if sought.beyond is None else sought.beyond[rows]
+            sought = Sought(sought.keys[rows], sought.values[rows], beyond)
+        kept._feeds[len(rows)] = Fed(sought, None if summary is None else summary[rows])
+        kept._streams.update(self._streams)
+        return kept
+
     def covered(self, state: State) -> Float[Tensor, " batch"]:
         """How much of memory each row has not looked at, as a penalty.
 

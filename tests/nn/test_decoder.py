@@ -282,3 +282,16 @@ def test_what_does_not_fit_is_refused() -> None:
             embedding=nn.Embedding(VOCAB, 4),
             first="zeros",
         )
+
+
+def test_keeping_some_rows_changes_nothing_for_them() -> None:
+    decoder = build(**KINDS["bahdanau"]).eval()
+    memory = remembered(decoder)
+    stepper, kept = decoder.stepper(memory, coverage=True), torch.tensor([2, 0])
+    state, tokens = stepper.init(3), prompts(3)[0]
+    state, _ = stepper.step(state, tokens)
+    some = stepper.keep(kept)
+    following, log_probs = stepper.step(state, tokens)
+    ours, found = some.step(stepper.select(state, kept), tokens[kept])
+    torch.testing.assert_close(found, log_probs[kept])
+    torch.testing.assert_close(some.covered(ours), stepper.covered(following)[kept])

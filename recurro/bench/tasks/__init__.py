@@ -19,6 +19,7 @@ from recurro.bench.tasks import (
     strokes,
     tag,
     transcribe,
+    translate,
 )
 from recurro.bench.tasks.case import Case, Found, Goal, TaskRow, measure
 from recurro.errors import ArgumentError
@@ -40,6 +41,7 @@ TASKS: dict[str, tuple[Case, ...]] = {
     "strokes": strokes.CASES,
     "tag": tag.CASES,
     "transcribe": transcribe.CASES,
+    "translate": translate.CASES,
 }
 """The cases of each task, by the word of the task on the command line."""
 
