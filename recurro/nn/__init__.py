@@ -5,7 +5,8 @@ from recurro.nn.attention import Attention
 from recurro.nn.cell_layers import GRUCell, LSTMCell, RNNCell
 from recurro.nn.crf import CRF
 from recurro.nn.ctc import CTCHead
-from recurro.nn.decoder import Decoder, DecoderStepper, Memory
+from recurro.nn.decoder import Decoder
+from recurro.nn.decoder_stepper import DecoderStepper
 from recurro.nn.dropout import (
     VariationalDropout,
     WordDropout,
@@ -30,6 +31,7 @@ from recurro.nn.heads import (
 from recurro.nn.in_step import ChainHead, EachStep, StepHead, StepNetwork
 from recurro.nn.intervals import at_deviate, deviates
 from recurro.nn.layers import GRU, LSTM, RNN
+from recurro.nn.memory import Memory
 from recurro.nn.mixture import MixtureHead, PenMixture
 from recurro.nn.pen import PenEncoder
 from recurro.nn.pooling import Pooling

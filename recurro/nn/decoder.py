@@ -2,79 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Literal, NamedTuple, TypeAlias, get_args
+from typing import Literal, TypeAlias, get_args
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from recurro.engine import Stream
 from recurro.errors import ArgumentError, ShapeError
-from recurro.nn.attention import Attention, Sought
+from recurro.nn.attention import Attention
+from recurro.nn.decoder_stepper import DecoderStepper, Run
 from recurro.nn.dropout import check_probability, variational_dropout
 from recurro.nn.loss import linear_cross_entropy
+from recurro.nn.memory import Carried, Fed, Layers, Memory, rows_of
 from recurro.nn.recurrent import Recurrent
 from recurro.nn.sequence import Teller
-from recurro.types import Float, Int, State
+from recurro.types import Float, Int
 
-__all__ = ["Decoder", "DecoderStepper", "First", "Memory"]
+__all__ = ["Decoder", "First"]
 
 First: TypeAlias = Literal["zeros", "summary", "copy"]
 """Where a decoder's first state comes from."""
 
-Layers: TypeAlias = tuple[tuple[Tensor, ...], ...]
-"""The state variables of each layer."""
-
 _RANGE = 0.1
 """Embeddings and softmax weights begin within this, either side of 0."""
-
-
-@dataclass(frozen=True)
-class Memory:
-    """What an encoder leaves for a decoder; what is not needed may be ``None``.
-
-    Attributes:
-        steps: What attention looks into: states, or the places of a picture
-            ``(source, batch, width)``.
-        lengths: The steps of each row that count ``(batch,)``; ``None`` for all.
-        summary: One vector for each row ``(batch, features)``.
-        state: The final state variables of each layer, each ``(batch, units)``.
-    """
-
-    steps: Tensor | None = None
-    lengths: Tensor | None = None
-    summary: Tensor | None = None
-    state: Layers | None = None
-
-
-class Carried(NamedTuple):
-    """What goes on from step to step of a decoder.
-
-    Attributes:
-        layers: The state of the recurrence.
-        y: Its last output ``(rows, output)``, which the next look starts from.
-    """
-
-    layers: Layers
-    y: Tensor
-
-
-class Fed(NamedTuple):
-    """A memory made ready for stepping.
-
-    Attributes:
-        sought: What attention looks into.
-        summary: What enters at each step ``(rows, features)``.
-    """
-
-    sought: Sought | None
-    summary: Tensor | None
-
-
-Run: TypeAlias = Callable[[Tensor, Layers], tuple[Tensor, Layers]]
-"""One step of the recurrence: input and state in, output and state out."""
 
 
 class Decoder(Teller):
@@ -333,7 +283,7 @@ class Decoder(Teller):
 
     def _features(self, memory: Memory, targets: Tensor) -> tuple[Tensor, Tensor, int]:
         """What the softmax reads for each id, the row of each, and how many rows."""
-        size = _rows(memory)
+        size = rows_of(memory)
         counts = self._lengths(targets, size)
         inputs, places = self._inputs(targets, counts)
         d, _ = self._written(memory, inputs, places)
@@ -387,7 +337,7 @@ class Decoder(Teller):
         places: tuple[Tensor, Tensor] | None,
     ) -> tuple[Tensor, Tensor | None]:
         """Run over all steps, then look, then see to the steps that count."""
-        fed = self._fed(memory)
+        fed = self.feed(memory)
         e = variational_dropout(self.embedding(inputs), self.dropout, self.training)
         if fed.summary is not None:
             e = torch.cat([e, fed.summary.expand(len(e), -1, -1)], 2)
@@ -404,7 +354,7 @@ class Decoder(Teller):
 
     def _stepwise(self, memory: Memory, inputs: Tensor) -> tuple[Tensor, Tensor | None]:
         """Go step by step, reading own answers for some of the ids."""
-        fed, carried = self._fed(memory), self._first(memory, inputs.shape[1])
+        fed, carried = self.feed(memory), self.begin(memory, inputs.shape[1])
         hide = self.embedding.weight.new_ones(
             1, len(carried.y), self.embedding.embedding_dim
         )
@@ -419,7 +369,7 @@ class Decoder(Teller):
                 drawn = torch.multinomial(chances, 1)[:, 0]
                 ids = torch.where(own[step], drawn, ids)
             e = self.embedding(ids) * hide
-            carried, answer, weights = self._tick(e, carried, fed, self._run, mask)
+            carried, answer, weights = self.tick(e, carried, fed, self._run, mask)
             found.append(answer)
             looks.append(weights)
         weights = None if looks[0] is None else torch.stack(looks)
@@ -431,7 +381,7 @@ class Decoder(Teller):
 
     # One step.
 
-    def _tick(
+    def tick(
         self,
         e: Float[Tensor, "rows embedding"],
         carried: Carried,
@@ -473,7 +423,12 @@ class Decoder(Teller):
 
     # What memory gives.
 
-    def _fed(self, memory: Memory) -> Fed:
+    def feed(self, memory: Memory) -> Fed:
+        """Make a memory ready for stepping.
+
+        Raises:
+            ShapeError: If it lacks what is read of it.
+        """
         sought = None
         if self.attention is not None:
             if memory.steps is None:
@@ -504,7 +459,7 @@ class Decoder(Teller):
         )
         return tuple(tuple(next(parts) for _ in layer) for layer in sizes)
 
-    def _first(self, memory: Memory, batch: int) -> Carried:
+    def begin(self, memory: Memory, batch: int) -> Carried:
         """What the first step goes on from; its look starts from the first variable."""
         layers, like = self._opening(memory), self.softmax.weight
         if layers is None:
@@ -538,140 +493,3 @@ class Decoder(Teller):
 
 def _lacking(what: str, why: str) -> ShapeError:
     return ShapeError(f"Decoder: memory must have {what}, as {why}, got none.")
-
-
-def _rows(memory: Memory) -> int | None:
-    """How many rows a memory is of."""
-    if memory.summary is not None:
-        return len(memory.summary)
-    if memory.steps is not None:
-        return memory.steps.shape[1]
-    return None if memory.state is None else len(memory.state[0][0])
-
-
-@dataclass(frozen=True)
-class DecoderStepper:
-    """A decoder seen from a search; a ``Stepper``, begun by its stop as prompt.
-
-    It is stepped with as many rows as memory has, or with k times as many: those of the
-    first row of memory, then those of the second, and so on. Memory is not copied, nor
-    gathered when rows are selected, so that a row may only be replaced by one of the
-    same memory, as a beam search does. ``init`` reads the weights anew: begin with it
-    after further training. One thread may use it at a time.
-
-    Attributes:
-        decoder: The decoder, in evaluation mode.
-        memory: What was read.
-        coverage: Whether the state holds where attention has looked.
-    """
-
-    decoder: Decoder
-    memory: Memory
-    coverage: bool = False
-    _streams: dict[int, Stream] = field(
-        default_factory=dict, init=False, repr=False, compare=False
-    )
-    _feeds: dict[int, Fed] = field(
-        default_factory=dict, init=False, repr=False, compare=False
-    )
-
-    @torch.no_grad()
-    def init(self, batch_size: int) -> State:
-        """The first state of each row of memory."""
-        self._streams.clear()
-        self._feeds.clear()
-        decoder, rows = self.decoder, _rows(self.memory)
-        if rows not in (None, batch_size):
-            raise ShapeError(
-                f"Decoder: memory must have a row for each of {batch_size} prompts, "
-                f"got {rows}."
-            )
-        self._feeds[batch_size] = fed = decoder._fed(self.memory)
-        carried = decoder._first(self.memory, batch_size)
-        if not self.coverage:
-            return carried.layers, carried.y
-        assert fed.sought is not None
-        return (
-            carried.layers,
-            carried.y,
-            fed.sought.values.new_zeros(fed.sought.values.shape[:2]),
-        )
-
-    @torch.no_grad()
-    def step(self, state: State, tokens: Int[Tensor, " batch"]) -> tuple[State, Tensor]:
-        """Read ids; give the log-probabilities of the next ``(batch, vocab)``."""
-        decoder, stream = self.decoder, self._stream(len(tokens))
-
-        def run(x: Tensor, layers: Layers) -> tuple[Tensor, Layers]:
-            stream.restore(layers)
-            y = stream.step(x).clone()
-            return y, stream.state()
-
-        e = decoder.embedding(tokens)
-        carried = Carried(state[0], state[1])
-        carried, d, weights = decoder._tick(e, carried, self._fed(len(tokens)), run)
-        log_probs = torch.log_softmax(decoder.softmax(d), -1)
-        if self.coverage:
-            return (*carried, state[2] + weights), log_probs
-        return tuple(carried), log_probs
-
-    def select(self, state: State, rows: Int[Tensor, " batch"]) -> State:
-        """The state of the named rows."""
-        layers, *rest = state
-        picked = tuple(tuple(variable[rows] for variable in layer) for layer in layers)
-        return (picked, *(variable[rows] for variable in rest))
-
-    def keep(self, rows: Int[Tensor, " kept"]) -> DecoderStepper:
-        """The same for some of the rows of memory; states are selected apart."""
-        kept = DecoderStepper(self.decoder, self.memory, self.coverage)
-        sought, summary = self._feeds[next(iter(self._feeds))]
-        if sought is not None:
-            beyond = None if sought.beyond is None else sought.beyond[rows]
-            sought = Sought(sought.keys[rows], sought.values[rows], beyond)
-        kept._feeds[len(rows)] = Fed(sought, None if summary is None else summary[rows])
-        kept._streams.update(self._streams)
-        return kept
-
-    def covered(self, state: State) -> Float[Tensor, " batch"]:
-        """How much of memory each row has not looked at, as a penalty.
-
-        sum_s log(min(sum_t a_ts, 1)) over the steps of memory that count, at most 0.
-
-        Raises:
-            ArgumentError: If it was built without ``coverage``.
-
-        References:
-            Wu et al. (2016), arXiv 1609.08144, equation 14, without its beta.
-        """
-        if not self.coverage:
-            raise ArgumentError(
-                "DecoderStepper: covered needs coverage=True. Ask for it in stepper."
-            )
-        looked = state[2]
-        sought = self._fed(len(looked)).sought
-        assert sought is not None
-        penalty = looked.clamp(_LEAST, 1).log()
-        if sought.beyond is not None:
-            copies = len(looked) // len(sought.beyond)
-            beyond = sought.beyond[:, 0].repeat_interleave(copies, 0)
-            penalty = penalty.masked_fill(beyond, 0)
-        return penalty.sum(1)
-
-    def _stream(self, rows: int) -> Stream:
-        if rows not in self._streams:
-            self._streams[rows] = self.decoder.recurrent.stream(rows)
-        return self._streams[rows]
-
-    def _fed(self, rows: int) -> Fed:
-        """The memory for so many rows."""
-        if rows not in self._feeds:
-            first = next(iter(self._feeds))
-            sought, summary = self._feeds[first]
-            if summary is not None:
-                summary = summary.repeat_interleave(rows // first, 0)
-            self._feeds[rows] = Fed(sought, summary)
-        return self._feeds[rows]
-
-
-_LEAST = 1e-6
-"""The least that memory counts as looked at, so that its logarithm is finite."""

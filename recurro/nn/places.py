@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from recurro.nn.decoder import Memory
 from recurro.nn.frames import Places
+from recurro.nn.memory import Memory
 from recurro.nn.pooling import Pooling
 from recurro.types import Batch, Float
 

@@ -7,8 +7,9 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from recurro.nn.decoder import Decoder, Memory
+from recurro.nn.decoder import Decoder
 from recurro.nn.dropout import VariationalDropout
+from recurro.nn.memory import Memory
 from recurro.nn.pooling import Pooling
 from recurro.nn.recurrent import Recurrent
 from recurro.nn.sequence import TaughtNetwork

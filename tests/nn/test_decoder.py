@@ -2,77 +2,25 @@
 
 from __future__ import annotations
 
-import itertools
-from typing import Any
-
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional
 
-from recurro.cells import GRU, LSTM, Cell
+from recurro.cells import GRU, LSTM
 from recurro.errors import ArgumentError, ShapeError
 from recurro.generate import beam_search
-from recurro.nn import Attention, Decoder, Memory, Recurrent
-
-STOP, VOCAB = 1, 5
-TEXTS = [(3, 0, 2), (), (4, 4, 2, 0, 3)]
-
-KINDS: dict[str, dict[str, Any]] = {
-    "plain": {"first": "summary"},
-    "copied": {"first": "copy"},
-    "at each step": {"first": "zeros", "each_step": True},
-    "luong": {"first": "summary", "attention": "general", "tied": True},
-    "dot": {"first": "zeros", "attention": "dot", "output_size": 7},
-    "bahdanau": {"first": "summary", "attention": "bahdanau", "each_step": True},
-    "deep": {"first": "copy", "attention": "bahdanau", "layers": 3, "cell": LSTM()},
-}
-
-
-def flat(texts: list[tuple[int, ...]]) -> torch.Tensor:
-    return torch.tensor([token for text in texts for token in (*text, STOP)])
-
-
-def build(
-    attention: str | None = None,
-    cell: Cell = GRU(),  # noqa: B008 (a frozen value)
-    layers: int = 1,
-    **options: Any,
-) -> Decoder:
-    look = None if attention is None else Attention(attention, 6, 6)
-    size = Decoder.input_size(
-        4,
-        summary_size=3,
-        each_step=options.get("each_step", False),
-        attention=look,
-    )
-    recurrent = Recurrent(cell, size, 6, layers, residual=layers > 1)
-    return Decoder(
-        VOCAB,
-        recurrent,
-        stop=STOP,
-        embedding=nn.Embedding(VOCAB, 4),
-        summary_size=3,
-        attention=look,
-        **options,
-    ).double()
-
-
-def remembered(decoder: Decoder, batch: int = 3) -> Memory:
-    state = tuple(
-        tuple(torch.randn(batch, width, dtype=torch.float64) for width in layer)
-        for layer in decoder.recurrent.state_sizes
-    )
-    return Memory(
-        torch.randn(7, batch, 6, dtype=torch.float64),
-        torch.tensor([7, 2, 5])[:batch],
-        torch.randn(batch, 3, dtype=torch.float64),
-        state,
-    )
-
-
-def prompts(batch: int) -> torch.Tensor:
-    return torch.full((1, batch), STOP)
+from recurro.nn import Decoder, Memory, Recurrent
+from tests.nn.decoders import (
+    KINDS,
+    STOP,
+    TEXTS,
+    VOCAB,
+    build,
+    flat,
+    prompts,
+    remembered,
+)
 
 
 def test_logits_are_of_each_place_given_the_right_ids_before() -> None:
@@ -106,51 +54,6 @@ def test_the_loss_is_the_sum_of_the_steps(kind: str) -> None:
             if step < len(text):
                 sums[row] -= log_probs[row, text[step]]
     torch.testing.assert_close(found, sums)
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_wide_beam_is_brute_force(kind: str) -> None:
-    decoder = build(**KINDS[kind]).eval()
-    for parameter in decoder.parameters():
-        nn.init.normal_(parameter, std=0.7)
-    memory = remembered(decoder)
-    others = [i for i in range(VOCAB) if i != STOP]
-    texts = [t for n in range(3) for t in itertools.product(others, repeat=n)]
-    with torch.no_grad():
-        costs = torch.stack(
-            [decoder.losses(memory, flat([text] * 3)) for text in texts], 1
-        )
-    found = beam_search(
-        decoder.stepper(memory), prompts(3), 3, beam_size=len(texts), stop=STOP
-    )
-    for row, results in enumerate(found):
-        stopped = [result for result in results if result.stopped]
-        for result in stopped:
-            cost = costs[row, texts.index(result.ids)]
-            assert result.log_prob == pytest.approx(-float(cost))
-        assert len(stopped) > 0
-        best = int(costs[row].argmin())
-        assert stopped[0].ids == texts[best]
-
-
-def test_rows_are_apart_and_beams_share_memory() -> None:
-    decoder = build(**KINDS["bahdanau"]).eval()
-    memory = remembered(decoder)
-    assert memory.steps is not None
-    together = beam_search(
-        decoder.stepper(memory), prompts(3), 5, beam_size=3, stop=STOP
-    )
-    for row, length in enumerate([7, 2, 5]):
-        alone = Memory(
-            memory.steps[:length, [row]],
-            None,
-            memory.summary[[row]],
-            None,
-        )
-        (results,) = beam_search(
-            decoder.stepper(alone), prompts(1), 5, beam_size=3, stop=STOP
-        )
-        assert [r.ids for r in results] == [r.ids for r in together[row]]
 
 
 def test_the_first_state_is_a_tanh_of_the_summary() -> None:
@@ -234,21 +137,6 @@ def test_weights_stop_at_the_ends_of_rows() -> None:
         torch.testing.assert_close(weights.sum(1), torch.ones(len(weights)).double())
 
 
-def test_coverage_adds_up_where_it_looked() -> None:
-    decoder = build(**KINDS["bahdanau"]).eval()
-    memory = remembered(decoder)
-    stepper = decoder.stepper(memory, coverage=True)
-    state, tokens = stepper.init(3), prompts(3)[0]
-    for _ in range(3):
-        state, _ = stepper.step(state, tokens)
-    looked = decoder.weights(memory, flat([(STOP + 1,) * 0] * 3))
-    assert looked[0].shape == (1, 7)
-    for row, length in enumerate([7, 2, 5]):
-        expected = state[2][row, :length].clamp(max=1).log().sum()
-        assert float(stepper.covered(state)[row]) == pytest.approx(float(expected))
-        assert state[2][row].sum() == pytest.approx(3)
-
-
 def test_start_learns_how_often_ids_come() -> None:
     decoder = build()
     decoder.start(flat(TEXTS))
@@ -282,16 +170,3 @@ def test_what_does_not_fit_is_refused() -> None:
             embedding=nn.Embedding(VOCAB, 4),
             first="zeros",
         )
-
-
-def test_keeping_some_rows_changes_nothing_for_them() -> None:
-    decoder = build(**KINDS["bahdanau"]).eval()
-    memory = remembered(decoder)
-    stepper, kept = decoder.stepper(memory, coverage=True), torch.tensor([2, 0])
-    state, tokens = stepper.init(3), prompts(3)[0]
-    state, _ = stepper.step(state, tokens)
-    some = stepper.keep(kept)
-    following, log_probs = stepper.step(state, tokens)
-    ours, found = some.step(stepper.select(state, kept), tokens[kept])
-    torch.testing.assert_close(found, log_probs[kept])
-    torch.testing.assert_close(some.covered(ours), stepper.covered(following)[kept])
