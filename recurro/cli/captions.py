@@ -74,13 +74,13 @@ def captions_of(
     ]
 
 
-def leave_pictures(model: Captioner, files: Sequence[Path]) -> None:
+def leave_pictures(model: Captioner, files: Sequence[Path] = ()) -> None:
     """Sort captions into grades for the report; draw where was looked.
 
     Args:
         model: A model that was trained; of what it was scored on at the end, nothing is
             told where there was nothing.
-        files: What it has learnt from.
+        files: What it has learnt from, which may be gone.
     """
     assert model.run_ is not None
     if model.shown_ is None:

@@ -314,12 +314,14 @@ TASKS: dict[str, TaskVerbs] = {
         lines=translation.lines,
         next="predict {run} FILE",
         trained=translation.draw,
+        resumed=translation.draw,
         signed=translation.signature,
     ),
     "caption": TaskVerbs(
         *(Captioner, captions.to_score, captions.captions_of, captions.to_learn),
         next="predict {run} IMAGES",
         trained=captions.leave_pictures,
+        resumed=captions.leave_pictures,
     ),
     "forecast": TaskVerbs(
         *(Forecaster, forecasts.read, forecasts.answers),

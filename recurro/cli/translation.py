@@ -9,6 +9,7 @@ from typing import Any
 from recurro.data import TextPairs, atomic_write, read_pairs
 from recurro.report.attention import attention_svg
 from recurro.tasks import Translator
+from recurro.tasks.sequence_runs import read_examples
 from recurro.tasks.translation_figures import translation_signature
 
 __all__ = ["draw", "lines", "signature", "to_learn", "to_score", "translated"]
@@ -70,11 +71,16 @@ def signature(model: Translator) -> str:
     return translation_signature(lower=model.settings.data.lower)
 
 
-def draw(model: Translator, files: Sequence[Path]) -> None:
-    """Draw where attention looked, into the run folder, if there is any."""
+def draw(model: Translator, files: Sequence[Path] = ()) -> None:
+    """Draw where attention looked, into the run folder, if there is any.
+
+    Args:
+        model: A trained translator with a run, which holds what it has learnt from.
+        files: What that was read from, which may be gone.
+    """
     if model.settings.model.attention == "none" or model.run_ is None:
         return
-    sources = _read(model, files).sources[:DRAWN]
+    sources: Any = read_examples(model.run_).items[:DRAWN]
     with atomic_write(model.run_.path / PICTURE) as file:
         file.write(attention_svg(model.attention_of(sources)).encode())
 

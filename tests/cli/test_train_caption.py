@@ -53,6 +53,18 @@ def test_a_folder_of_photographs(photos):
     assert sum(counts) == 24
     with Image.open("run/attention.png") as sheet:
         assert min(sheet.size) > 100
+
+
+def test_a_run_that_goes_on_gets_samples_and_picture_too(photos):
+    options = (*SMALL, "--side", 16, "--test", "photos", "-o", "run")
+    recurro("train", "caption", "photos", *options)
+    run = photos.parent / "run"
+    left = {n: (run / n).read_bytes() for n in ("samples.json", "attention.png")}
+    for name in (*left, "baselines.json"):
+        (run / name).unlink()
+    recurro("resume", "run", "-q")
+    assert {name: (run / name).read_bytes() for name in left} == left
+    assert "without errors:" in (run / "report.html").read_text()
     assert "was finished already" in recurro("resume", "run", "-q").err
 
 

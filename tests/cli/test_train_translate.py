@@ -43,8 +43,15 @@ def test_files_are_scored_and_translated(numbers):
     rows = json.loads(recurro("predict", run, source, "--json", "--beam", 2).out)
     assert len(rows[0]["candidates"]) == 2
     assert rows[0]["text"] == rows[0]["candidates"][0]["text"]
-    rows = json.loads(recurro("resume", run, "--json", "-q").out)["baselines"]
-    assert [row["name"] for row in rows][-1] == "network"
+
+
+def test_a_run_that_goes_on_gets_its_picture_too(numbers):
+    picture = numbers / "run" / "attention.svg"
+    drawn = picture.read_text()
+    picture.unlink()
+    rows = json.loads(recurro("resume", numbers / "run", "--json", "-q").out)
+    assert [row["name"] for row in rows["baselines"]][-1] == "network"
+    assert picture.read_text() == drawn
 
 
 def test_where_attention_looked_is_drawn(numbers):
