@@ -62,12 +62,13 @@ class _Thing:
 
 
 def draw_scenes(count: int, *, unseen: bool = False, seed: int = 0) -> Captioned:
-    """Draw pictures of one thing or two, with all that may be said of each.
+    """Draw pictures of one thing or two, and describe each.
 
     Of one thing its place is said: ``a small red ring at the top left``; of two how
-    one stands to the other, in two ways: ``a large blue cross above a small red ring``
-    and ``a small red ring below a large blue cross``. A third of the pictures, drawn
-    at random, show one. The ground is dark, colours vary a little, and there is noise.
+    the first stands to the other, in the order of reading: ``a large blue cross above a
+    small red ring``, ``a small red ring left of a large blue cross``. A third of the
+    pictures, drawn at random, show one. The ground is dark, colours vary a little, and
+    there is noise.
 
     Args:
         count: Pictures, at least 1.
@@ -89,14 +90,12 @@ def draw_scenes(count: int, *, unseen: bool = False, seed: int = 0) -> Captioned
     scenes = [_scene(draw, unseen) for _ in range(count)]
     names = tuple(f"{number:05d}.png" for number in range(count))
     return Captioned(
-        [picture for picture, _ in scenes], tuple(said for _, said in scenes), names
+        [picture for picture, _ in scenes], tuple((said,) for _, said in scenes), names
     )
 
 
-def _scene(
-    draw: np.random.Generator, unseen: bool
-) -> tuple[np.ndarray, tuple[str, ...]]:
-    """A picture ``(32, 32, 3)``, uint8, and its captions."""
+def _scene(draw: np.random.Generator, unseen: bool) -> tuple[np.ndarray, str]:
+    """A picture ``(32, 32, 3)``, uint8, and its description."""
     things = [_thing(draw, withheld=unseen)]
     if draw.random() < 2 / 3:
         things.append(_thing(draw, withheld=unseen and draw.random() < 0.3))
@@ -104,21 +103,17 @@ def _scene(
     if len(things) == 1:
         place = str(draw.choice(list(_PLACES)))
         middles = [_PLACES[place] + draw.integers(-_JITTER, _JITTER, 2, endpoint=True)]
-        captions = (f"{things[0]} {place}",)
+        caption = f"{things[0]} {place}"
     else:
         across = bool(draw.integers(2))
         middles = _pair(draw, things, across)
-        before, behind = ("left of", "right of") if across else ("above", "below")
-        captions = (
-            f"{things[0]} {before} {things[1]}",
-            f"{things[1]} {behind} {things[0]}",
-        )
+        caption = f"{things[0]} {'left of' if across else 'above'} {things[1]}"
     picture = np.full((_SIDE, _SIDE, 3), draw.uniform(10, 60))
     for thing, middle in zip(things, middles, strict=True):
         shade = 1 + draw.uniform(-_SHADE, _SHADE)
         picture[_mask(thing, middle)] = shade * np.array(COLOURS[thing.colour])
     picture += draw.normal(0, _NOISE, picture.shape)
-    return picture.clip(0, 255).astype(np.uint8), captions
+    return picture.clip(0, 255).astype(np.uint8), caption
 
 
 def _thing(draw: np.random.Generator, *, withheld: bool) -> _Thing:

@@ -13,8 +13,12 @@ from recurro.types import Float
 
 __all__ = ["FrameEncoder", "GridEncoder"]
 
-_FILTERS = (16, 32, 64, 64)
-"""Filters of each layer; each halves the sides, until one is short enough."""
+_FILTERS = (16, 32, 64, 64, 64)
+"""Filters of each layer; each halves the sides, until one is short enough. What is to
+be looked at part by part leaves out the first."""
+
+_LAYERS = 4
+"""Layers at most."""
 
 
 _FAR = 3
@@ -46,10 +50,10 @@ class _Convolutions(nn.Module):
         height, width, channels = (*shape, 1)[:3]
         self.shape = (height, width, channels)
         layers = 1
-        while min(height, width) >> layers > least and layers < len(_FILTERS):
+        while min(height, width) >> layers > least and layers < _LAYERS:
             layers += 1
         self.seen = seen
-        filters = (channels + seen, *_FILTERS[:layers])
+        filters = (channels + seen, *_FILTERS[seen : seen + layers])
         self.convolutions = nn.ModuleList(
             nn.Conv2d(a, b, 3, stride=2, padding=1) for a, b in pairwise(filters)
         )

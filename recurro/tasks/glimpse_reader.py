@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -14,17 +13,16 @@ from torch import Tensor
 from torch.distributions import Categorical
 
 from recurro.baselines.pictures import NearestPicture
-from recurro.cells import LSTM, Cell
 from recurro.data import Sequences, line_groups
 from recurro.data.numbered_pictures import as_numbers, as_pictures
 from recurro.errors import DataError, RunError
 from recurro.nn import CategoricalHead, Retina, SoftWindow
 from recurro.nn.glimpse import Glimpse, GlimpseNetwork
 from recurro.tasks.comparison import Comparison
-from recurro.tasks.picture_config import Attention, ReadNetwork, ReadSettings
+from recurro.tasks.picture_config import ReadNetwork, ReadSettings
 from recurro.tasks.picture_reader import PictureReader, VariedPictures
 from recurro.tasks.sequence import SequenceEstimator
-from recurro.tasks.sequence_config import Backend, TaskSettings
+from recurro.tasks.sequence_config import TaskSettings
 from recurro.tasks.vector_task import Answered, Passes, answers, mean_loss
 from recurro.train import RunFolder
 from recurro.types import Batch, Shard
@@ -57,7 +55,15 @@ class Glances:
     each: int
 
 
-class GlimpseReader(SequenceEstimator):
+class GlimpseReader(
+    SequenceEstimator,
+    without=(
+        "bidirectional",
+        "recurrent_dropout",
+        "zoneout",
+        "weight_drop",
+    ),
+):
     """A recurrent reader that moves its glance over a picture and names digits in turn.
 
     It sees a small part of the picture at a time, sharp only where it looks. After some
@@ -103,59 +109,6 @@ class GlimpseReader(SequenceEstimator):
 
     longest_: int
     seed: int
-
-    def __init__(
-        self,
-        *,
-        rotate: float = 8.0,
-        stretch: float = 0.1,
-        shift: float = 2.0,
-        held_out: float = 0.1,
-        attention: Attention = "soft",
-        glimpses: int = 2,
-        patch: int = 8,
-        scales: int = 3,
-        spread: float = 0.1,
-        cell: Cell = LSTM(),  # noqa: B008 (a frozen value)
-        hidden_size: int = 128,
-        num_layers: int = 1,
-        embedding_size: int | None = None,
-        dropout: float = 0.0,
-        backend: Backend = "auto",
-        batch_size: int = 128,
-        epochs: int = 50,
-        max_steps: int | None = None,
-        max_seconds: float | None = None,
-        optimizer: str = "adam",
-        learning_rate: float = 0.003,
-        momentum: float = 0.0,
-        nesterov: bool = False,
-        betas: Sequence[float] = (0.9, 0.999),
-        weight_decay: float = 0.0,
-        nonmonotone: int = 5,
-        schedule: Literal["constant", "cosine", "plateau"] = "cosine",
-        warmup_steps: int = 0,
-        final_rate: float = 0.0,
-        plateau_factor: float = 4.0,
-        plateau_patience: int = 0,
-        clip: float | Literal["auto"] | None = 1.0,
-        clip_mode: Literal["norm", "element"] = "norm",
-        accumulate: int = 1,
-        validate_every: int | None = None,
-        patience: int | None = None,
-        keep: Literal["best", "last"] = "best",
-        checkpoint_seconds: float | None = 120.0,
-        checkpoint_steps: int | None = None,
-        log_every: int = 50,
-        seed: int = 0,
-        precision: Literal["32", "bf16"] = "32",
-        device: str = "auto",
-        out: str | Path | None = None,
-        overwrite: bool = False,
-    ) -> None:
-        values = dict(locals())
-        del values["self"]
-        vars(self).update(values)
 
     # Pictures and numbers.
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from recurro.baselines.pictures import IndependentPixels
-from recurro.cells import LSTM, Cell
 from recurro.data.numbered_pictures import as_pictures
 from recurro.errors import ArgumentError
 from recurro.nn.draw import Autoencoder, Canvas, DrawNetwork, PaintNetwork
@@ -21,7 +18,7 @@ from recurro.tasks.comparison import Comparison
 from recurro.tasks.picture_config import PaintSettings, PaintSteps
 from recurro.tasks.picture_reader import PictureReader, pixels_of
 from recurro.tasks.sequence import SequenceEstimator
-from recurro.tasks.sequence_config import Backend, TaskSettings
+from recurro.tasks.sequence_config import TaskSettings
 from recurro.tasks.vector_task import Answered, VectorTask, held_out_rows
 from recurro.train import Progress, RunFolder, train
 
@@ -54,7 +51,16 @@ class Painted:
         return self.canvases[:, -1]
 
 
-class Painter(SequenceEstimator):
+class Painter(
+    SequenceEstimator,
+    without=(
+        "bidirectional",
+        "embedding_size",
+        "recurrent_dropout",
+        "zoneout",
+        "weight_drop",
+    ),
+):
     """A recurrent painter (DRAW): it looks at what is missing, and adds a stroke.
 
     A variational autoencoder whose encoder and decoder are recurrences. In each step
@@ -94,54 +100,6 @@ class Painter(SequenceEstimator):
 
     binary: bool
     seed: int
-
-    def __init__(
-        self,
-        *,
-        binary: bool = True,
-        held_out: float = 0.1,
-        steps: int = 8,
-        latent: int = 8,
-        patch: int = 5,
-        cell: Cell = LSTM(),  # noqa: B008 (a frozen value)
-        hidden_size: int = 128,
-        num_layers: int = 1,
-        dropout: float = 0.0,
-        backend: Backend = "auto",
-        batch_size: int = 128,
-        epochs: int = 40,
-        max_steps: int | None = None,
-        max_seconds: float | None = None,
-        optimizer: str = "adam",
-        learning_rate: float = 0.003,
-        momentum: float = 0.0,
-        nesterov: bool = False,
-        betas: Sequence[float] = (0.9, 0.999),
-        weight_decay: float = 0.0,
-        nonmonotone: int = 5,
-        schedule: Literal["constant", "cosine", "plateau"] = "cosine",
-        warmup_steps: int = 0,
-        final_rate: float = 0.0,
-        plateau_factor: float = 4.0,
-        plateau_patience: int = 0,
-        clip: float | Literal["auto"] | None = 1.0,
-        clip_mode: Literal["norm", "element"] = "norm",
-        accumulate: int = 1,
-        validate_every: int | None = None,
-        patience: int | None = None,
-        keep: Literal["best", "last"] = "best",
-        checkpoint_seconds: float | None = 120.0,
-        checkpoint_steps: int | None = None,
-        log_every: int = 50,
-        seed: int = 0,
-        precision: Literal["32", "bf16"] = "32",
-        device: str = "auto",
-        out: str | Path | None = None,
-        overwrite: bool = False,
-    ) -> None:
-        values = dict(locals())
-        del values["self"]
-        vars(self).update(values)
 
     # Pictures.
 

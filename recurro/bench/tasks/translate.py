@@ -63,7 +63,8 @@ def _summed_up(folder: Path, seed: int) -> Found:
         smoothing=0.0,
         learning_rate=0.005,
         warmup_steps=100,
-        epochs=12,
+        average=0.99,
+        epochs=16,
         seed=seed,
     )
     model.fit(train.sources, train.targets)
