@@ -51,24 +51,24 @@ class CaptionNetwork(WriterNetwork):
             that the next one must be told from the picture.
     """
 
-    hidden_size: int = Field(default=96, ge=1)
+    hidden_size: int = Field(default=128, ge=1)
     bidirectional: Literal[False] = False  # pyright: ignore[reportIncompatibleVariableOverride] (frozen)
     encoder_size: None = None  # pyright: ignore[reportIncompatibleVariableOverride] (frozen)
     embedding_size: int | None = Field(default=32, ge=1)
-    place_size: int = Field(default=48, ge=1)
+    place_size: int = Field(default=64, ge=1)
     attention: Literal["none", "bahdanau", "dot", "general"] = "bahdanau"
-    attention_size: int = Field(default=32, ge=1)
+    attention_size: int = Field(default=64, ge=1)
     first_state: Literal["summary", "zeros"] = "summary"  # pyright: ignore[reportIncompatibleVariableOverride] (frozen)
-    word_dropout: float = Field(default=0.25, ge=0, lt=1)
+    word_dropout: float = Field(default=0.15, ge=0, lt=1)
     dropout: float = Field(default=0.1, ge=0, lt=1)
-    smoothing: float = Field(default=0.1, ge=0, lt=1)
+    smoothing: float = Field(default=0.0, ge=0, lt=1)
     tied: bool = False
 
 
 class CaptionTraining(WriterTraining):
     """How it is trained; as all tasks of sequences, with other defaults."""
 
-    epochs: int = Field(default=20, ge=1)
+    epochs: int = Field(default=14, ge=1)
     learning_rate: float = Field(default=0.003, gt=0, allow_inf_nan=False)
     warmup_steps: int = Field(default=100, ge=0)
 
