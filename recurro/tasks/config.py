@@ -62,8 +62,9 @@ class DataSettings(Settings):
         max_size: Symbols in the vocabulary at most, or ``None`` for no limit.
         unknown: What becomes of other symbols, of ``char`` and ``word``: ``error``,
             ``replace`` by the unknown symbol, or ``drop``. ``None`` replaces them if
-            there are symbols left out of the vocabulary or they are words, and is an
-            error otherwise.
+            there are symbols left out of the vocabulary, if the part held out has some
+            that the training part lacks, or if they are words; it is an error
+            otherwise.
     """
 
     files: tuple[str, ...] = ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import TypeAlias
 
@@ -146,9 +146,9 @@ def build_corpora(
 ) -> Corpora:
     """Learn the vocabulary and turn training and validation text into token ids.
 
-    The alphabet of a character model whose vocabulary is not cut is that of both parts,
-    so that a letter that happens to come late is no error; any other vocabulary is
-    learnt from the training part alone.
+    The vocabulary is that of the training part alone. A character that only the other
+    part has is no error where nothing is said of unknown ones: it counts as U+FFFD, and
+    a warning names it.
 
     Args:
         text: What to train on.
@@ -166,17 +166,7 @@ def build_corpora(
         train, held = everything, blocks_of(valid, settings, progress)
     else:
         train, held = hold_out(everything, settings)
-    shared = settings.tokens == "char" and not (
-        settings.min_count > 1 or settings.max_size or settings.unknown
-    )
-    tokenizer = Tokenizer.fit(
-        _both(train, held) if shared else train(),
-        settings.tokens,
-        lines=settings.lines,
-        min_count=settings.min_count,
-        max_size=settings.max_size,
-        unknown=settings.unknown,
-    )
+    tokenizer = _tokenizer(train, held, settings)
     paths = (None, None) if folder is None else _paths(folder)
     corpora = Corpora(
         tokenizer,
@@ -190,6 +180,33 @@ def build_corpora(
             stacklevel=2,
         )
     return corpora
+
+
+def _tokenizer(train: Blocks, held: Blocks, settings: DataSettings) -> Tokenizer:
+    """The vocabulary of a training part, open to what another part has besides."""
+    tokenizer = Tokenizer.fit(
+        train(),
+        settings.tokens,
+        lines=settings.lines,
+        min_count=settings.min_count,
+        max_size=settings.max_size,
+        unknown=settings.unknown,
+    )
+    if settings.unknown is not None or tokenizer.unknown != "error":
+        return tokenizer
+    strange = tuple(dict.fromkeys(chain.from_iterable(map(tokenizer.missing, held()))))
+    if not strange:
+        return tokenizer
+    shown = ", ".join(map(repr, strange[:5])) + (", ..." if strange[5:] else "")
+    many = f"{len(strange)} symbols" if strange[1:] else "1 symbol"
+    warnings.warn(
+        f"The part held out has {many} that the training part lacks, {shown}: counted "
+        "as unknown (U+FFFD), which is never written.",
+        stacklevel=3,
+    )
+    return Tokenizer.fit(
+        train(), settings.tokens, lines=settings.lines, unknown="replace"
+    )
 
 
 def labelled_corpora(
@@ -329,11 +346,6 @@ def _tail(everything: Blocks, settings: DataSettings) -> tuple[Blocks, Blocks]:
         lambda: cut_text(everything(), 0, start, lines=lines),
         lambda: cut_text(everything(), start, lines=lines),
     )
-
-
-def _both(first: Blocks, second: Blocks) -> Iterator[str]:
-    yield from first()
-    yield from second()
 
 
 def _paths(folder: Path) -> tuple[Path, Path]:

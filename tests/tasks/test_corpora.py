@@ -71,11 +71,33 @@ def test_a_validation_text_leaves_the_text_whole():
     assert text_of(corpora, "valid") == "cba" * 3
 
 
-def test_the_alphabet_is_that_of_both_parts_unless_it_is_cut():
+@pytest.mark.parametrize("lines", [False, True])
+def test_the_alphabet_is_that_of_the_training_part_alone(lines):
+    """What only the part held out has is counted as unknown, and named."""
+    settings = DataSettings(lines=lines)
+    seen, strange = (["abba", "baab"] * 9, ["bZ", "a!Z"])
+    train, held = (part if lines else "".join(part) for part in (seen, strange))
+    with pytest.warns(UserWarning, match=r"2 symbols that .* lacks, 'Z', '!': counted"):
+        corpora = build_corpora(train, held, settings)
+    assert set(corpora.tokenizer.symbols) - {"\n"} == {"a", "b", "\ufffd"}
+    assert text_of(corpora, "valid").replace("\n", "") == "b\ufffda\ufffd\ufffd"
+    with pytest.raises(VocabularyError, match="got 'Z'"):
+        build_corpora(train, held, DataSettings(lines=lines, unknown="error"))
+
+
+def test_a_symbol_of_the_end_is_not_learnt():
     late = "ab" * 500 + "z!" * 10
-    assert build_corpora(late, None, PLAIN).tokenizer.symbols == ("!", "a", "b", "z")
+    with pytest.warns(UserWarning, match="2 symbols"):
+        found = build_corpora(late, None, PLAIN).tokenizer
+    assert set(found.symbols) == {"a", "b", "\ufffd"}
     cut = build_corpora(late, None, DataSettings(min_count=2))
     assert set(cut.tokenizer.symbols) == {"a", "b", "\ufffd"}
+
+
+def test_whether_symbols_are_held_out_decides_nothing_else():
+    """The same training part gives the same vocabulary, whatever is held out."""
+    found = [build_corpora("abc" * 20, held, PLAIN) for held in ("ab" * 9, "cab")]
+    assert found[0].tokenizer == found[1].tokenizer
 
 
 def test_files_folders_patterns_and_texts_are_read_alike(tmp_path):
