@@ -334,8 +334,8 @@ def _read_json(path: Path, lines: Iterable[str]) -> Table:
             tree = str(error)
         if not isinstance(tree, dict):
             raise DataError(
-                f"read: line {number} of '{path}' must be a JSON object such as "
-                f'{{"text": ..., "label": ...}}, got {line[:60]!r}. Mend the line.'
+                f"read: line {number} of '{path}' must be a JSON object, "
+                f'{{"name of a column": value, ...}}, got {line[:60]!r}. Mend the line.'
             )
         places.append(number)
         objects.append(tree)
