@@ -28,6 +28,8 @@ class GaussianAutoregression:
 
     A is found by least squares, S is the covariance of what is left, B is found by
     logistic regression. All points of a drawing count, also its first.
+    Each state counts as if it had been seen once more, so that one that was not has a
+    chance: (n P + 1) / (n + 3) for n points.
 
     Args:
         order: How many points are read, at least 1.
@@ -65,7 +67,9 @@ class GaussianAutoregression:
         left = offsets - z @ self.map_
         self.covariance_ = left.T @ left / len(left) + _RIDGE * np.eye(2)
         pen = LogisticRegression(max_iter=100, tol=1e-3)
-        self._pen = pen.fit(z, points[:, 2].astype(int))
+        states = points[:, 2].astype(int)
+        self._pen = None if (states == states[0]).all() else pen.fit(z, states)
+        self._states, self._points = np.unique(states), len(states)
         return self
 
     def log_probs(
@@ -75,10 +79,12 @@ class GaussianAutoregression:
         z = self._before(drawing)
         left = drawing[:, :2] / self._scale - z @ self.map_
         found = multivariate_normal.logpdf(left, cov=self.covariance_)  # pyright: ignore[reportArgumentType] (its stubs)
-        chances = np.full((len(z), 3), -np.inf)
-        chances[:, self._pen.classes_] = self._pen.predict_log_proba(z)
+        chances = np.zeros((len(z), 3))
+        told = 1.0 if self._pen is None else self._pen.predict_proba(z)
+        chances[:, self._states] = told
+        chances = (chances * self._points + 1) / (self._points + 3)
         state = np.take_along_axis(chances, drawing[:, 2:].astype(int), 1)[:, 0]
-        return found - 2 * np.log(self._scale) + state
+        return found - 2 * np.log(self._scale) + np.log(state)
 
     def _before(self, drawing: np.ndarray) -> np.ndarray:
         """What is read at each point ``(points, 4 order + 1)``."""

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from recurro.errors import DataError
+from recurro.errors import ArgumentError, DataError
 
-__all__ = ["part_of"]
+__all__ = ["check_ending", "part_of"]
 
 Part = TypeVar("Part")
 
@@ -38,3 +38,21 @@ def part_of(
             f"{', '.join(parts)}. Name the part {name}."
         )
     return found
+
+
+def check_ending(option: str, path: Path | None, ending: str) -> None:
+    """Refuse a file, if one is named, whose name says that it is of another kind.
+
+    Args:
+        option: What names it, such as ``--png``.
+        path: Its name.
+        ending: What it must end in, such as ``.png``.
+
+    Raises:
+        ArgumentError: If it does not.
+    """
+    if path is not None and path.suffix.lower() != ending:
+        raise ArgumentError(
+            f"{option}: must name a file that ends in {ending}, got '{path}'. Name it "
+            "so."
+        )

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from recurro.cli.music import refuse
+from recurro.cli.parts import check_ending
 from recurro.cli.show import print_json, say
 from recurro.data.house_numbers import Part
 from recurro.data.numbered_pictures import read_numbered
@@ -135,14 +136,15 @@ def paint(run: Path, given: Mapping[str, Any]) -> None:
         ArgumentError: If there is no file to paint to, or an option is for others.
         MissingExtraError: If pillow is not installed.
     """
-    others = ("length", "midi", "wav", "tempo", "svg")
+    others = ("length", "midi", "wav", "tempo", "text", "svg")
     refuse(given, "paint", (*others, *(["prompt"] if given["prompt"] else [])))
     path: Path | None = given["png"]
-    if path is None or path.suffix.lower() != ".png":
+    if path is None:
         raise ArgumentError(
-            f"--png: must name a file that ends in .png, for a run of paint, got "
-            f"{'none' if path is None else str(path)!r}. Add --png FILE."
+            "--png: must name a file to paint to, for a run of paint, got none. Add "
+            "--png FILE."
         )
+    check_ending("--png", path, ".png")
     painted = Painter.load(run).generate(
         given["number"], temperature=given["temperature"], seed=given["seed"]
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from recurro.cli.music import refuse
-from recurro.cli.parts import part_of
+from recurro.cli.parts import check_ending, part_of
 from recurro.cli.show import print_json, say
 from recurro.data import Drawings, read_drawings, write_png, write_svg
 from recurro.tasks import StrokeModel
@@ -56,9 +56,11 @@ def draw(run: Path, given: Mapping[str, Any]) -> None:
         given: The options of ``recurro generate``.
 
     Raises:
-        ArgumentError: If an option is for text alone.
+        ArgumentError: If an option is for text alone, or a file ends otherwise.
     """
     refuse(given, "strokes", ("midi", "wav", "tempo"))
+    for kind in ("svg", "png"):
+        check_ending(f"--{kind}", given[kind], f".{kind}")
     model, prompt = StrokeModel.load(run), given["prompt"]
     drawings = model.generate(
         given["number"],

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 
+from recurro.data.files import BROKEN_ARRAYS
 from recurro.data.pictures import PICTURES, need_pillow, read_picture
 from recurro.data.tables import TABLES, Table, read_table
 from recurro.errors import DataError
@@ -234,7 +234,7 @@ def read_array(path: Path) -> np.ndarray:
         return _finite(np.load(path, allow_pickle=False), path, "")
     except DataError:
         raise
-    except (OSError, ValueError, EOFError) as error:
+    except BROKEN_ARRAYS as error:
         raise _no_arrays(path, error) from error
 
 
@@ -245,7 +245,7 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
             return {name: _finite(saved[name], path, f" of {name!r}") for name in saved}
     except DataError:
         raise
-    except (OSError, ValueError, EOFError, TypeError, BadZipFile) as error:
+    except BROKEN_ARRAYS as error:
         raise _no_arrays(path, error) from error
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import glob
 import os
+import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +15,12 @@ from recurro.errors import DataError
 
 Paths: TypeAlias = str | Path | Sequence[str | Path]
 """A file, a folder, a pattern such as ``books/*.txt``, or a list of such."""
+
+BROKEN_ARRAYS = (
+    *(OSError, ValueError, KeyError, TypeError, EOFError),
+    *(zipfile.BadZipFile, zlib.error),
+)
+"""What reading a damaged file of NumPy's arrays raises."""
 
 _HEAD = 8192
 """Bytes at the start of a file in which a NUL means: no text (git's rule)."""

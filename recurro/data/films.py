@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from recurro.data.files import BROKEN_ARRAYS
 from recurro.errors import DataError
 
 __all__ = ["read_films", "write_films"]
@@ -49,12 +50,12 @@ def read_films(
                     f"{', '.join(saved)}. Add it."
                 )
             arrays = {name: saved[name] for name in wanted}
-    except (OSError, ValueError, EOFError) as error:
-        if isinstance(error, DataError):
-            raise
+    except DataError:
+        raise
+    except BROKEN_ARRAYS as error:
         raise DataError(
             f"read_films: '{path}' must be a file of arrays (.npz) without pickles: "
-            f"{str(error).splitlines()[0]}. Write it with numpy.savez."
+            f"{str(error)[:100]}. Write it with numpy.savez."
         ) from error
     lengths = arrays["lengths"]
     for name in ("frames", "labels"):

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from recurro.data.files import BROKEN_ARRAYS
 from recurro.data.house_numbers import Part, draw_house_numbers
 from recurro.data.pictures import PICTURES, read_picture
 from recurro.data.tables import TABLES, read_table
@@ -109,10 +110,10 @@ def _from_arrays(path: Path, wanted: bool) -> NumberedPictures:
     try:
         with np.load(path, allow_pickle=False) as saved:
             arrays = {name: saved[name] for name in saved}
-    except (OSError, ValueError, EOFError) as error:
+    except BROKEN_ARRAYS as error:
         raise DataError(
             f"pictures: '{path}' must hold arrays without pickles, got what cannot be "
-            f"read ({str(error).splitlines()[0][:100]}). Write it with numpy.savez."
+            f"read ({str(error)[:100]}). Write it with numpy.savez."
         ) from error
     for name in ("images", "numbers")[: 1 + wanted]:
         if name not in arrays:
@@ -132,8 +133,11 @@ def _from_arrays(path: Path, wanted: bool) -> NumberedPictures:
             f"pictures: '{path}' must have a number for each of its {len(images)} "
             f"images, got {len(told)}. Write both in the same order."
         )
-    names = [str(number) for number in range(len(images))]
-    return NumberedPictures(list(images), told, names)
+    pictures = [
+        _greys(image, f"image {number} of '{path}'")
+        for number, image in enumerate(images)
+    ]
+    return NumberedPictures(pictures, told, [str(n) for n in range(len(images))])
 
 
 def _from_table(path: Path, wanted: bool) -> NumberedPictures:
@@ -180,7 +184,7 @@ as '07', got '4a'. Mend it, or leave its picture out.
             f"{where}: there must be the number on each picture, a list of texts such "
             f"as '07', got {data!r}."
         )
-    numbers = list(data)
+    numbers = data.tolist() if isinstance(data, np.ndarray) else list(data)
     for place, number in enumerate(numbers):
         if not _is_number(number):
             raise DataError(
@@ -232,19 +236,30 @@ def _picture(item: Any, place: int) -> tuple[str, np.ndarray]:  # noqa: ANN401
     if isinstance(item, str | Path):
         grey = read_picture(item).astype(np.float32) @ _LUMA
         return f"'{item}'", (grey / 255).astype(np.float32)
-    name, array = f"item {place}", np.asarray(item)
+    return f"item {place}", _greys(item, f"item {place}")
+
+
+def _greys(item: Any, name: str) -> np.ndarray:  # noqa: ANN401 (to be checked)
+    """The greys of a picture that is an array, float32 from 0 to 1."""
+    array = np.asarray(item)
     if array.ndim != 2 or not array.size or array.dtype.kind not in "fiub":
         raise DataError(
             f"pictures: {name} must be numbers (height, width), got an array "
             f"{array.shape} of {array.dtype}. Turn colours into grey."
         )
     grey = array.astype(np.float32) / (255 if array.dtype == np.uint8 else 1)
-    if not (np.isfinite(grey).all() and 0 <= grey.min() <= grey.max() <= 1):
+    if not np.isfinite(grey).all():
+        row, column = np.argwhere(~np.isfinite(grey))[0]
+        raise DataError(
+            f"pictures: {name} must hold finite numbers, got {grey[row, column]} in row"
+            f" {row}, column {column}. Mend it, or leave it out."
+        )
+    if not 0 <= grey.min() <= grey.max() <= 1:
         raise DataError(
             f"pictures: {name} must hold numbers from 0 to 1, or uint8 from 0 to 255, "
             f"got {grey.min():g} to {grey.max():g}. Divide by the greatest grey."
         )
-    return name, grey
+    return grey
 
 
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)

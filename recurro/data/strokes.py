@@ -8,7 +8,6 @@ right and y downward.
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import Any, overload
 
 import numpy as np
 
-from recurro.data.files import Paths, atomic_write
+from recurro.data.files import BROKEN_ARRAYS, Paths, atomic_write
 from recurro.data.svg import read_svg
 from recurro.errors import DataError
 
@@ -214,7 +213,7 @@ def _read_npz(path: Path) -> dict[str, Drawings]:
             arrays = {name: saved[name] for name in saved.files}
     except FileNotFoundError:
         raise DataError(f"read: no file '{path}'. Check the path.") from None
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except BROKEN_ARRAYS as error:
         raise DataError(
             f"read_drawings: '{path}' must be an NPZ file of plain arrays, got what "
             f"cannot be read: {error}. Write it with write_drawings."
@@ -223,7 +222,8 @@ def _read_npz(path: Path) -> dict[str, Drawings]:
     if not names:
         raise DataError(
             f"read_drawings: '{path}' must have arrays points and lengths, or "
-            f"train_points and train_lengths, got {', '.join(arrays) or 'none'}."
+            f"train_points and train_lengths, got {', '.join(arrays) or 'none'}. Write "
+            "it with write_drawings."
         )
     return {
         name.removesuffix("_"): _part_of(arrays, name, f"read_drawings: '{path}'")
@@ -236,12 +236,14 @@ def _part_of(arrays: Mapping[str, np.ndarray], name: str, where: str) -> Drawing
     if lengths is None or lengths.ndim != 1 or lengths.dtype.kind not in "iu":
         raise DataError(
             f"{where}: {name}points must come with {name}lengths, a whole number for "
-            f"each drawing, got {'none' if lengths is None else lengths.dtype}."
+            f"each drawing, got {'none' if lengths is None else lengths.dtype}. Write "
+            "the file with write_drawings."
         )
     if (lengths < 0).any() or lengths.sum() != len(points) or not len(lengths):
         raise DataError(
             f"{where}: {name}lengths must add up to the {len(points)} rows of "
-            f"{name}points, got {len(lengths)} lengths of {lengths.sum()} in all."
+            f"{name}points, got {len(lengths)} lengths of {lengths.sum()} in all. "
+            "Write the file with write_drawings."
         )
     rows = np.split(points, np.cumsum(lengths)[:-1])
     drawings = [
@@ -254,7 +256,8 @@ def _part_of(arrays: Mapping[str, np.ndarray], name: str, where: str) -> Drawing
     if texts.dtype.kind != "U" or texts.shape != lengths.shape:
         raise DataError(
             f"{where}: {name}texts must be a text for each of {len(lengths)} drawings, "
-            f"got {texts.dtype} of shape {texts.shape}."
+            f"got {texts.dtype} of shape {texts.shape}. Write the file with "
+            "write_drawings."
         )
     return Drawings(drawings, texts.tolist())
 

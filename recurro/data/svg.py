@@ -58,7 +58,8 @@ def read_svg(path: Path | str) -> Lines:
         ) from error
     except ElementTree.ParseError as error:
         raise DataError(
-            f"read_svg: '{path}' must be SVG, got what is no XML: {error}."
+            f"read_svg: '{path}' must be SVG, got what is no XML: {error}. Mend it, or "
+            "leave the file out."
         ) from None
     if _name(root) != "svg":
         raise DataError(

@@ -26,6 +26,7 @@ from recurro.data import (
     split_lines,
     tail_start,
 )
+from recurro.data.files import BROKEN_ARRAYS
 from recurro.data.text import Progress
 from recurro.errors import ArgumentError, DataError
 from recurro.tasks.config import DataSettings
@@ -269,7 +270,7 @@ def open_labelled(folder: Path, tokenizer: Tokenizer) -> tuple[Part, Part]:
         path = folder / f"{name}.npy"
         try:
             labels = np.load(path, allow_pickle=False)
-        except (OSError, ValueError) as error:
+        except BROKEN_ARRAYS as error:
             raise DataError(
                 f"'{path}' must hold the classes of the items, got: {error}. Train "
                 "anew in another folder."

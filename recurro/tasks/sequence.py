@@ -241,7 +241,8 @@ class SequenceEstimator(NetworkEstimator):
         if not len(rest):
             raise DataError(
                 f"{type(self).__name__}: must have items to learn from beside the "
-                f"{len(rows)} held out, got none. Give more, or set held_out=0."
+                f"{len(rows)} held out, got none (equal ones are not parted). Give "
+                "more, or train with held_out=0."
             )
         kept: Any = [items[row] for row in rest]
         if not len(rows):

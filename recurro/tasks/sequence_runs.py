@@ -11,6 +11,7 @@ from typing import TypeAlias, TypeVar
 import numpy as np
 
 from recurro.data import Sequences
+from recurro.data.files import BROKEN_ARRAYS
 from recurro.data.sequences import Targets
 from recurro.errors import RunError
 from recurro.tasks.readers import Items, Learnt
@@ -105,7 +106,7 @@ def read_examples(run: RunFolder) -> Examples:
             joined = Sequences(saved["values"], saved["starts"])
             told, starts = saved["targets"], saved["target_starts"]
             targets = Sequences(told, starts) if len(starts) else told
-    except (OSError, ValueError, KeyError, EOFError):
+    except BROKEN_ARRAYS:
         raise RunError(
             f"{path}: must hold what the run learns from to be resumed, got nothing "
             "that can be read. Train anew in another folder, or with --overwrite."

@@ -99,6 +99,12 @@ class StrokeModel(NextStepModel, without=("bidirectional",)):
                 "StrokeModel: drawings must have texts with a window, got none. Give "
                 "Drawings with texts, or set window=0."
             )
+        for number, text in enumerate(texts):
+            if not text.strip():
+                raise DataError(
+                    f"StrokeModel: drawing {number} must have a text with a window, got"
+                    f" {text!r}. Say what is written, or leave the drawing out."
+                )
         return clean_texts(texts)
 
     def _targets(self, y: Any) -> Sequences:  # noqa: ANN401
@@ -239,7 +245,8 @@ class StrokeModel(NextStepModel, without=("bidirectional",)):
         if (text is None) != (known is None):
             raise ArgumentError(
                 "generate: text must be given to a model with a window, and to no "
-                f"other, got {text!r}."
+                f"other, got {text!r}. {'Say' if text is None else 'Do not say'} what "
+                "to write."
             )
         if text is None or known is None:
             return None
@@ -248,6 +255,11 @@ class StrokeModel(NextStepModel, without=("bidirectional",)):
             raise ArgumentError(
                 f"generate: text must be one for all, or one for each of {number} "
                 f"drawings, got {len(texts)}."
+            )
+        if "" in texts:
+            raise ArgumentError(
+                "generate: text must hold at least one symbol, got ''. Say what to "
+                "write."
             )
         if unknown := self.reader_.unknown(texts):
             raise DataError(

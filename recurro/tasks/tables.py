@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from recurro.data import Series, SeriesTable, cut_table, read_series
+from recurro.data.files import BROKEN_ARRAYS
 from recurro.errors import ConfigError, DataError, RunError
 from recurro.tasks.forecast_config import ForecastData
 from recurro.tasks.runs import state_folder
@@ -165,7 +166,7 @@ def read_material(run: RunFolder) -> TableMaterial:
             target, known, past, static = (tuple(c) for c in names["columns"])
             table = SeriesTable(series, target, known, past, static)
             return TableMaterial(table, names["stamped"])
-    except (OSError, ValueError, KeyError, EOFError, TypeError):
+    except BROKEN_ARRAYS:
         raise RunError(
             f"{path}: must hold what the run learns from to be resumed, got nothing "
             "that can be read. Train anew in another folder, or with --overwrite."

@@ -73,3 +73,17 @@ def test_units_do_not_matter_but_for_the_density() -> None:
 def test_order_must_be_one_at_least() -> None:
     with pytest.raises(ArgumentError, match="order must be at least 1, got 0"):
         GaussianAutoregression(0)
+
+
+@pytest.mark.parametrize("states", [{2}, {0, 2}])
+def test_a_state_that_was_not_seen_has_a_chance(states: set[int]) -> None:
+    """Drawings of one point, or of one line: no pen was lifted and put down again."""
+    points = np.array([[1, 2, 0], [3, -1, 2], [2, 2, 2]], np.float32)
+    train = [points[2:], points[1:2]] if states == {2} else [points[:2]] * 4
+    model = GaussianAutoregression(2).fit(train)
+    assert set(model._states.tolist()) == states
+    told = [
+        model.log_probs(np.array([[1, 2, state]], np.float32))[0] for state in range(3)
+    ]
+    assert np.isfinite(told).all()
+    assert told[1] < max(told)

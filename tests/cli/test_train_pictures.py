@@ -93,6 +93,8 @@ def test_pictures_are_painted(painter, houses, folder):
 
 def test_what_is_asked_for_wrongly(reader, painter, houses, folder):
     assert "--png FILE" in complaint("generate", painter)
+    assert "ends in .png" in complaint("generate", painter, "--png", "a.jpg")
+    assert "--text" in complaint("generate", painter, "--text", "a", "--png", "a.png")
     assert "--midi" in complaint("generate", painter, "--midi", "a.mid")
     assert "--prompt" in complaint("generate", painter, "-p", "7", "--png", "a.png")
     assert "recurro predict" in complaint("generate", reader)

@@ -65,6 +65,14 @@ def test_texts_are_learnt_and_written(folder):
     assert recurro("evaluate", "run", "lines.npz").out.startswith("nll per point")
     assert "text must be given to a model with a window" in complaint("generate", "run")
     assert "seen in training, got 'é'" in complaint("generate", "run", "--text", "é")
+    assert "text must hold at least one" in complaint("generate", "run", "--text", "")
+    texts = ["a"] * 11 + [" "]
+    write_drawings("blank.npz", {"": Drawings(draw_lines(12, seed=1).points, texts)})
+    words = ["train", "strokes", "blank.npz", "--window", 2, "-o", "blank"]
+    assert "drawing 11 must have a text with a window, got ' '" in complaint(*words)
+    write_drawings("same.npz", {"": Drawings([ZIGZAG] * 9)})
+    said = complaint("train", "strokes", "same.npz", "-o", "same")
+    assert "not parted). Give more, or train with --set data.held_out=0." in said
 
 
 def test_a_folder_of_svg_is_learnt(folder):
@@ -83,6 +91,9 @@ def test_a_folder_of_svg_is_learnt(folder):
         (["--midi", "a.mid"], "--midi: must be left out for a run of strokes"),
         (["--prompt", "none.npz"], "no file 'none.npz'"),
         (["--length", 0], "--length: must be at least 1"),
+        (["--png", "a.jpg"], "--png: must name a file that ends in .png, got 'a.jpg'"),
+        (["--svg", "a.png"], "--svg: must name a file that ends in .svg, got 'a.png'"),
+        (["--text", "a"], "other, got 'a'. Do not say what to write."),
     ],
 )
 def test_generate_refuses(drawn, words, expected):

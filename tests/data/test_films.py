@@ -43,6 +43,7 @@ def test_files_that_cannot_be_used(tmp_path, arrays, error):
 
 def test_no_file_of_arrays(tmp_path):
     (tmp_path / "x.npz").write_text("no zip")
-    for name in ("x.npz", "none.npz"):
+    (tmp_path / "torn.npz").write_bytes(b"PK\x03\x04torn")
+    for name in ("x.npz", "torn.npz", "none.npz"):
         with pytest.raises(DataError, match=f"{name}' must be a file of arrays"):
             read_films(tmp_path / name)

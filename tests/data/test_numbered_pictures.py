@@ -60,9 +60,11 @@ def test_arrays_hold_images_and_numbers(tmp_path) -> None:
     np.savez(file, images=np.zeros((2, 3, 4, 3)), numbers=["1", "2"])
     with pytest.raises(DataError, match=r"must be \(items, height, width\)"):
         read_numbered(file)
-    file.write_bytes(b"nothing")
-    with pytest.raises(DataError, match="cannot be read"):
-        read_numbered(file)
+    whole = file.read_bytes()
+    for damaged in (b"nothing", b"", b"PK\x03\x04torn", whole[: len(whole) // 2]):
+        file.write_bytes(damaged)
+        with pytest.raises(DataError, match="cannot be read"):
+            read_numbered(file)
 
 
 def test_drawn_numbers_are_named_by_a_word() -> None:
@@ -124,3 +126,17 @@ def test_without_pillow_it_is_said_what_to_install(folder, monkeypatch) -> None:
     assert "PIL" in sys.modules
     with pytest.raises(MissingExtraError, match=r"recurro\[images\]"):
         as_pictures(read_numbered(folder).pictures)
+
+
+def test_arrays_that_are_no_greys_are_named(tmp_path) -> None:
+    file, images = tmp_path / "a.npz", np.zeros((2, 3, 4))
+    images[1, 2, 0] = np.nan
+    np.savez(file, images=images, numbers=["1", "2"])
+    with pytest.raises(DataError, match=r"image 1 of .*a\.npz.* got nan in row 2, col"):
+        read_numbered(file)
+    np.savez(file, images=np.full((2, 3, 4), 9.0), numbers=["1", "2"])
+    with pytest.raises(DataError, match=r"image 0 of .*a\.npz.* from 0 to 1"):
+        read_numbered(file)
+    np.savez(file, images=images, numbers=[1, 2])
+    with pytest.raises(DataError, match=r"number 0 must be a text .* got 1\. Mend"):
+        read_numbered(file)

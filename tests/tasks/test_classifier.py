@@ -250,9 +250,10 @@ def test_a_resumed_run_gives_the_same_bits(tmp_path, data) -> None:
 def test_damaged_runs(tmp_path) -> None:
     run = tmp_path / "run"
     SequenceClassifier(**SMALL, epochs=1, out=run).fit(*waves(12))
-    (run / "state" / "examples.npz").write_bytes(b"no")
-    with pytest.raises(RunError, match="must hold what the run learns from"):
-        SequenceClassifier.resume(run)
+    for damaged in (b"no", b"PK\x03\x04torn"):
+        (run / "state" / "examples.npz").write_bytes(damaged)
+        with pytest.raises(RunError, match="must hold what the run learns from"):
+            SequenceClassifier.resume(run)
 
 
 @pytest.mark.parametrize(
