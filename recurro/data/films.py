@@ -42,7 +42,7 @@ def read_films(
     """
     wanted = ["frames", "lengths", *(["labels"] if labelled else [])]
     try:
-        with np.load(path, allow_pickle=False) as saved:
+        with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as saved:
             lacking = [name for name in wanted if name not in saved]
             if lacking:
                 raise DataError(

@@ -108,7 +108,7 @@ def _drawn(path: Path, part: Part) -> NumberedPictures:
 
 def _from_arrays(path: Path, wanted: bool) -> NumberedPictures:
     try:
-        with np.load(path, allow_pickle=False) as saved:
+        with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as saved:
             arrays = {name: saved[name] for name in saved}
     except BROKEN_ARRAYS as error:
         raise DataError(

@@ -209,7 +209,7 @@ def _joined(several: list[Drawings], part: str) -> Drawings:
 
 def _read_npz(path: Path) -> dict[str, Drawings]:
     try:
-        with np.load(path, allow_pickle=False) as saved:
+        with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as saved:
             arrays = {name: saved[name] for name in saved.files}
     except FileNotFoundError:
         raise DataError(f"read: no file '{path}'. Check the path.") from None

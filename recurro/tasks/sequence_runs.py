@@ -101,7 +101,7 @@ def read_examples(run: RunFolder) -> Examples:
     """
     path = state_folder(run) / EXAMPLES
     try:
-        with np.load(path, allow_pickle=False) as saved:
+        with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as saved:
             kind, counts = str(saved["kind"]), saved["counts"].tolist()
             joined = Sequences(saved["values"], saved["starts"])
             told, starts = saved["targets"], saved["target_starts"]

@@ -153,7 +153,7 @@ def read_material(run: RunFolder) -> TableMaterial:
     """
     path = state_folder(run) / FILE
     try:
-        with np.load(path, allow_pickle=False) as saved:
+        with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as saved:
             names = json.loads(saved["names"].tobytes())
             series = tuple(
                 Series(

@@ -104,7 +104,7 @@ def test_a_picture_of_another_size(folder) -> None:
     [
         (np.zeros((2, 3, 3)), r"item 1 must be numbers \(height, width\)"),
         (np.full((2, 3), 16.0), "item 1 must hold numbers from 0 to 1"),
-        (np.full((2, 3), np.nan), "item 1 must hold numbers from 0 to 1"),
+        (np.full((2, 3), np.nan), "item 1 must hold finite numbers"),
         (np.zeros((3, 3)), r"item 1 must be of height and width \(2, 3\)"),
     ],
 )
