@@ -197,7 +197,7 @@ def test_frames(write) -> None:
         ("a.csv", "text,label\nx,a\ny,\n", "line 3, column 'label' .* got nothing"),
         ("a.csv", "text,label\nx,a\ny\n", "line 3 of .* 2 cells"),
         ("a.tsv", "a\tx\nb\n", "line 2 of .* a tab and a text, got 'b'"),
-        ("a.tsv", "a\tx\nb\t \n", "line 2 of .* a tab and a text, got 'b.t '"),
+        ("a.tsv", "a\tx\nb\t \n", r"line 2 of .* a tab and a text, got 'b.t'"),
         ("a.txt", "a x\nb\n", "line 2 of .* a space and a text, got 'b'"),
         ("a.txt", "we are\nnot by\nany class\n", "begin with a label, got 3 different"),
         ("a.jsonl", '{"text": "x"}\n', "must have a column 'label', it has 'text'"),
