@@ -47,7 +47,7 @@ def pair_groups(
     Example:
         >>> lengths = np.array([5, 2, 5, 2]), np.array([3, 4, 3, 4])
         >>> [group.tolist() for group in pair_groups(*lengths, 2)]
-        [[2, 0], [1, 3]]
+        [[1, 3], [0, 2]]
     """
     if batch_size < 1:
         raise ArgumentError(f"batches: batch_size must be >= 1, got {batch_size}.")
@@ -117,8 +117,8 @@ def padding(lengths: np.ndarray, groups: list[np.ndarray]) -> float:
         groups: The numbers of the sequences in each batch.
 
     Example:
-        >>> padding(np.array([3, 1]), [np.array([0, 1])])
-        0.3333333333333333
+        >>> round(padding(np.array([3, 1]), [np.array([0, 1])]), 3)
+        0.333
     """
     steps = sum(len(group) * lengths[group].max() for group in groups)
     return float(1 - lengths.sum() / steps)

@@ -55,8 +55,7 @@ def read_pairs(
     Example:
         >>> import tempfile
         >>> table = Path(tempfile.mkdtemp()) / "pairs.tsv"
-        >>> table.write_text("ein Hund\ta dog\nzwei\ttwo\n")
-        23
+        >>> _ = table.write_text("ein Hund\ta dog\nzwei\ttwo\n")
         >>> read_pairs([table]).targets
         ('a dog', 'two')
     """

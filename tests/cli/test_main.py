@@ -4,6 +4,7 @@ import errno
 import resource
 import subprocess
 import sys
+import warnings
 
 import pytest
 
@@ -154,7 +155,10 @@ def test_ctrl_c_amid_the_imports_is_quiet(name, folder):
 
 
 def test_warnings_are_one_line(capsys):
-    main._note(UserWarning("the batch\nshrinks"), UserWarning, "file.py", 3)
+    with main._our_warnings():
+        warnings.showwarning(
+            UserWarning("the batch\nshrinks"), UserWarning, "file.py", 3
+        )
     assert capsys.readouterr().err == "recurro: note: the batch shrinks\n"
 
 

@@ -261,7 +261,7 @@ def test_every_word_is_a_cell():
         (
             ["--tied", "--embedding-size", "7"],
             "--tied: must come with an embedding as wide as the last layer, got widths "
-            "of 7 and 8. Set embedding_size=8.",
+            "of 7 and 8. Set --embedding-size 8.",
         ),
         (
             ["--set", "model.adaptive_cutoffs=[3]"],

@@ -38,8 +38,8 @@ def test_names(folder):
     assert rows[1] == {"words": ["Anna", "saw"], "tags": ["B-person", "O"]}
     assert "was finished already" in recurro("resume", "run", "-q").err
     assert complaint("generate", "run") == (
-        "generate: RUN must be of lm, ngram, music or strokes, got one of tag: 'run'. "
-        "Ask it with 'recurro predict'."
+        "generate: RUN must be of lm, ngram, music, strokes or paint, got one of tag: "
+        "'run'. Ask it with 'recurro predict'."
     )
 
 
@@ -57,7 +57,7 @@ def test_fields_of_conllu(folder):
     ("text", "words", "said"),
     [
         ("a\tX\tY\n", (), "column must say which of the 3 columns"),
-        ("a\tX\nb\n", (), "line 2 of 'bad.tsv' must have 2 columns"),
+        ("a\tX\nb\n", (), "line 2 of 'bad.tsv' must have as many columns"),
         ("\n\n", (), "'bad.tsv' must hold a word"),
         ("a\tX\n", ("--column", "upos"), "column must be a number from 2 on"),
         (ROWS, ("--head", "normal"), "--head: must be 'softmax' or 'crf'"),

@@ -27,6 +27,7 @@ SMALL = {
     "word_dropout": 0.0,
     "dropout": 0.0,
     "smoothing": 0.0,
+    "attention_size": 32,
 }
 TINY = {**SMALL, "epochs": 2, "hidden_size": 8, "place_size": 4}
 
@@ -117,7 +118,7 @@ def test_pictures_are_read_by_convolutions(tmp_path):
     for picture, place in zip(pictures, places, strict=True):
         picture[:, 4 * place : 4 * place + 4] += 120
     y = [f"it is {('left', 'middle', 'right')[p]}" for p in places]
-    model = Captioner(**{**SMALL, "epochs": 12}).fit(pictures[:60], y[:60])
+    model = Captioner(**{**SMALL, "epochs": 20}).fit(pictures[:60], y[:60])
     assert model.score(pictures[60:], y[60:]) > 0.9
     paths = []
     for number, picture in enumerate(pictures[60:63]):
