@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from torch import nn
@@ -11,15 +11,15 @@ from torch import nn
 from recurro.data import Sequences
 from recurro.nn import Recurrent, StepNetwork
 from recurro.nn.in_step import StepHead
-from recurro.tasks.sequence import Data, SequenceEstimator
+from recurro.tasks.own_targets import OwnTargets
+from recurro.tasks.sequence import Data
 from recurro.tasks.sequence_config import TaskSettings
 from recurro.tasks.vector_task import Answered, Network, step_losses
-from recurro.train import Progress
 
 __all__ = ["NextStepModel"]
 
 
-class NextStepModel(SequenceEstimator):
+class NextStepModel(OwnTargets):
     """A model of P(step | steps before); see the classes made from it.
 
     What is told of a sequence is the sequence itself. A task says how its items are
@@ -43,39 +43,6 @@ class NextStepModel(SequenceEstimator):
 
     # What is the same for all.
 
-    def fit(  # pyright: ignore[reportIncompatibleMethodOverride] (the targets are X)
-        self,
-        X: Data,
-        y: object = None,
-        *,
-        valid: Data | None = None,
-        test: Data | None = None,
-        progress: Progress | None = None,
-    ) -> Self:
-        """Learn from sequences.
-
-        Args:
-            X: The sequences.
-            y: Nothing; scikit-learn passes it.
-            valid: Sequences that choices (the best epoch) are made on; without them a
-                share ``held_out`` of the others.
-            test: Sequences that the model and its baselines are scored on at the end.
-            progress: Shown how training goes.
-
-        Raises:
-            DataError: If a sequence cannot be used; it is named.
-            ConfigError: If an argument is wrong.
-            RunError: If ``out`` holds another run or cannot be written.
-            DivergenceError: If training explodes and does not come back.
-        """
-        chosen, last = (
-            None if items is None else (items, items) for items in (valid, test)
-        )
-        return super().fit(X, X, valid=chosen, test=last, progress=progress)
-
-    def _learn_targets(self, y: Any) -> Sequences:  # noqa: ANN401
-        return self._targets(y)
-
     def _targets(self, y: Any) -> Sequences:  # noqa: ANN401
         items: Any = self._items(y)
         return Sequences.of(items)
@@ -89,18 +56,6 @@ class NextStepModel(SequenceEstimator):
     def _judge(self, network: Network, data: Answered) -> dict[str, float]:
         assert isinstance(network, StepNetwork)
         return self._figures(step_losses(network, data), data.sequences.starts)
-
-    def evaluate(self, X: Data, y: object = None) -> dict[str, float]:
-        """The figures of sequences.
-
-        Args:
-            X: The sequences.
-            y: Nothing; scikit-learn passes it.
-
-        Raises:
-            DataError: If a sequence cannot be used.
-        """
-        return super().evaluate(X, X)
 
     def score(self, X: Data, y: object = None) -> float:
         """The mean log P of a step, in nats: higher is better."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -15,12 +15,12 @@ from recurro.errors import ArgumentError
 from recurro.nn.draw import Autoencoder, Canvas, DrawNetwork, PaintNetwork
 from recurro.nn.recurrent import Recurrent
 from recurro.tasks.comparison import Comparison
+from recurro.tasks.own_targets import OwnTargets
 from recurro.tasks.picture_config import PaintSettings, PaintSteps
 from recurro.tasks.picture_reader import PictureReader, pixels_of
-from recurro.tasks.sequence import SequenceEstimator
 from recurro.tasks.sequence_config import TaskSettings
 from recurro.tasks.vector_task import Answered, VectorTask, held_out_rows
-from recurro.train import Progress, RunFolder, train
+from recurro.train import RunFolder, train
 
 __all__ = ["Painted", "Painter"]
 
@@ -52,7 +52,7 @@ class Painted:
 
 
 class Painter(
-    SequenceEstimator,
+    OwnTargets,
     without=(
         "bidirectional",
         "embedding_size",
@@ -103,41 +103,8 @@ class Painter(
 
     # Pictures.
 
-    def fit(  # pyright: ignore[reportIncompatibleMethodOverride] (the targets are X)
-        self,
-        X: Any,  # noqa: ANN401 (pictures)
-        y: object = None,
-        *,
-        valid: Any = None,  # noqa: ANN401
-        test: Any = None,  # noqa: ANN401
-        progress: Progress | None = None,
-    ) -> Self:
-        """Learn from pictures.
-
-        Args:
-            X: The pictures.
-            y: Nothing; scikit-learn passes it.
-            valid: Pictures that choices (the best epoch) are made on; without them a
-                share ``held_out`` of the others.
-            test: Pictures that the model and its baselines are scored on at the end.
-            progress: Shown how training goes.
-
-        Raises:
-            DataError: If a picture cannot be used; it is named.
-            ConfigError: If an argument is wrong.
-            RunError: If ``out`` holds another run or cannot be written.
-            DivergenceError: If training explodes and does not come back.
-        """
-        chosen, last = (
-            None if part is None else (part, part) for part in (valid, test)
-        )
-        return super().fit(X, X, valid=chosen, test=last, progress=progress)
-
     def _items(self, X: Any) -> list[np.ndarray]:  # noqa: ANN401
         return as_pictures(X)
-
-    def _learn_targets(self, y: Any) -> np.ndarray:  # noqa: ANN401
-        return self._targets(y)
 
     def _targets(self, y: Any) -> np.ndarray:  # noqa: ANN401
         return pixels_of(as_pictures(y), binary=self.binary)
@@ -237,7 +204,7 @@ class Painter(
         """
         self._fitted()
         sized = as_pictures(X, self.reader_.shape)
-        return super().evaluate(sized, sized)
+        return super().evaluate(sized)
 
     def score(self, X: Any, y: object = None) -> float:  # noqa: ANN401
         """A bound on the mean log P of a picture, in nats: higher is better."""
