@@ -19,7 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from recurro.cells.ops import REDUCTIONS
-from recurro.engine.ir import LEAVES, Op, Program
+from recurro.engine.ir import LEAVES, Op, Program, depends_on_state
 
 CHEAP = (
     *("neg", "add", "sub", "mul", "relu", "abs", "minimum", "maximum"),
@@ -313,3 +313,49 @@ def adjoint(program: Program) -> Adjoint:
         vectors=tuple(leaves["vector"].items()),
         inputs=tuple(leaves["input"].items()),
     )
+
+
+@dataclass(frozen=True)
+class Partials:
+    """The derivative of each operation by each of its arguments, unit by unit.
+
+    Besides the operations of a program there are ``saved`` (index: the value of an
+    operation of the forward step). That of a reduction has a number for each unit that
+    it joins.
+
+    Attributes:
+        saved: Operations of the forward step whose values are read, in order.
+        ops: Operations of which the derivatives are made.
+        of: For each operation of the program and each of its arguments the operation
+            that is the derivative, or ``None`` for zero. Leaves and affine maps have
+            none.
+    """
+
+    saved: tuple[int, ...]
+    ops: tuple[Op, ...]
+    of: tuple[tuple[int | None, ...], ...]
+
+
+def partials(program: Program) -> Partials:
+    """Differentiate each operation of a step by its arguments, with the same rules.
+
+    Args:
+        program: The forward step.
+
+    Example:
+        >>> from recurro.cells import Elman
+        >>> from recurro.engine.trace import trace
+        >>> found = partials(trace(Elman(), input_size=2, hidden_size=3))
+        >>> [found.ops[i].name for i in found.of[-1]]
+        ['mul']
+    """
+    b = _Builder(program)
+    depends = depends_on_state(program.ops)
+    of: list[tuple[int | None, ...]] = []
+    for index, op in enumerate(program.ops):
+        slopes: tuple[int | None, ...] = (None,) * len(op.args)
+        if op.name in RULES and depends[index]:
+            slopes = RULES[op.name](b, op, index, b.const(1.0))
+        reads = zip(slopes, op.args, strict=True)
+        of.append(tuple(s if depends[a] else None for s, a in reads))
+    return Partials(tuple(sorted(b.saved)), tuple(b.ops), tuple(of))

@@ -18,9 +18,9 @@ from math import isqrt
 
 import torch
 from torch import Tensor
-from torch.nn.functional import linear
 
-from recurro.cells.ops import Value, apply
+from recurro.cells.ops import Value
+from recurro.engine.evaluate import evaluate
 from recurro.engine.linear import LinearForm, linear_form
 from recurro.engine.lower import lower
 from recurro.engine.reference import Request, active_steps, draw_masks
@@ -86,37 +86,10 @@ def _coefficients(
 
 def _evaluate(request: Request, form: LinearForm) -> list[Tensor]:
     """The operations that do not depend on the state, for all steps at once."""
-    parameters, masks = request.parameters, draw_masks(request)
     inputs = dict(zip(request.cell.inputs, request.inputs, strict=True))
-    sources = {"input": inputs, "vector": parameters, "bernoulli": masks}
-    values: list[Tensor] = []
-    for op in form.ops:
-        args = [values[a] for a in op.args]
-        if op.name in sources:
-            value = sources[op.name][op["name"]]
-        elif op.name == "const":
-            value = request.state[0].new_full((1,), op["value"])
-        elif op.name == "affine":
-            matrices = [parameters[name] for name in op["matrices"]]
-            value = _affine(
-                args, matrices, parameters[op["bias"]] if op["bias"] else None
-            )
-        else:
-            value = apply(op.name, *args)
-        values.append(value)
-    return values
-
-
-def _affine(
-    operands: list[Tensor], matrices: list[Tensor], bias: Tensor | None
-) -> Tensor:
-    if not operands:
-        assert bias is not None
-        return bias
-    value = linear(operands[0], matrices[0], bias)
-    for operand, matrix in zip(operands[1:], matrices[1:], strict=True):
-        value = value + linear(operand, matrix)
-    return value
+    leaves = {"input": inputs, "bernoulli": draw_masks(request)}
+    like = request.state[0]
+    return evaluate(request.program, form.ops, leaves, request.parameters, like)
 
 
 WIDER = {

@@ -48,6 +48,12 @@ class Structure(abc.ABC):
         """The product of the matrix with each row of a value; differentiable."""
 
     @abc.abstractmethod
+    def multiply_back(
+        self, elements: Tensor, value: Float[Tensor, "*batch units"]
+    ) -> Float[Tensor, "*batch units"]:
+        """The product of the matrix's transpose with each row of a value."""
+
+    @abc.abstractmethod
     def outer(
         self, left: Float[Tensor, "rows units"], right: Float[Tensor, "rows units"]
     ) -> Tensor:
@@ -84,6 +90,10 @@ class Diagonal(Structure):
 
     def multiply(self, elements: Tensor, value: Tensor) -> Tensor:
         """Unit by unit."""
+        return elements * value
+
+    def multiply_back(self, elements: Tensor, value: Tensor) -> Tensor:
+        """The same: the matrix is its own transpose."""
         return elements * value
 
     def outer(self, left: Tensor, right: Tensor) -> Tensor:
@@ -136,6 +146,10 @@ class BlockDiagonal(Structure):
         """Block by block."""
         parts = value.unflatten(-1, elements.shape[::2])
         return torch.einsum("boi,...bi->...bo", elements, parts).flatten(-2)
+
+    def multiply_back(self, elements: Tensor, value: Tensor) -> Tensor:
+        """Block by block, each transposed."""
+        return self.multiply(elements.transpose(1, 2), value)
 
     def outer(self, left: Tensor, right: Tensor) -> Tensor:
         """The product of each block's columns."""
@@ -274,9 +288,20 @@ class Sparse(Structure):
     def multiply(self, elements: Tensor, value: Tensor) -> Tensor:
         """Each entry times what it sees, added to its row."""
         rows, columns = self._places(value)
-        parts = value.index_select(-1, columns) * elements
+        return self._gather(elements, value, columns, rows)
+
+    def multiply_back(self, elements: Tensor, value: Tensor) -> Tensor:
+        """Each entry times what its row gets, added to its column."""
+        rows, columns = self._places(value)
+        return self._gather(elements, value, rows, columns)
+
+    def _gather(
+        self, elements: Tensor, value: Tensor, read: Tensor, written: Tensor
+    ) -> Tensor:
+        """Each entry times the unit it reads, added to the unit it writes."""
+        parts = value.index_select(-1, read) * elements
         zeros = parts.new_zeros(*value.shape[:-1], self.units)
-        return zeros.index_add(-1, rows, parts)
+        return zeros.index_add(-1, written, parts)
 
     def outer(self, left: Tensor, right: Tensor) -> Tensor:
         """A sum of products for each entry, as many at a time as a cache holds."""
