@@ -9,6 +9,11 @@ Example:
 
 from __future__ import annotations
 
+from recurro.reservoir.online import (
+    LeastMeanSquares,
+    OnlineReadout,
+    RecursiveLeastSquares,
+)
 from recurro.reservoir.readout import Ridge
 
-__all__ = ["Ridge"]
+__all__ = ["LeastMeanSquares", "OnlineReadout", "RecursiveLeastSquares", "Ridge"]

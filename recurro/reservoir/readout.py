@@ -11,7 +11,7 @@ from torch import Tensor
 
 from recurro.errors import ArgumentError, DataError, ShapeError
 
-__all__ = ["Ridge", "Rows", "as_rows"]
+__all__ = ["Ridge", "Rows", "as_pairs", "as_rows", "check_widths"]
 
 Rows: TypeAlias = np.ndarray | Tensor
 """Numbers of a series, time first: ``(steps, width)``."""
@@ -84,9 +84,7 @@ class Ridge:
         Raises:
             ArgumentError: If a width is below 1 or ``ridge`` is none that may be given.
         """
-        for name, width in (("features", features), ("outputs", outputs)):
-            if width < 1:
-                raise ArgumentError(f"Ridge: {name} must be at least 1, got {width}.")
+        check_widths("Ridge", features, outputs)
         self._given = _values(self.ridge)
         self._features, self._outputs = features, outputs
         self._rows: list[tuple[np.ndarray, np.ndarray]] = []
@@ -107,12 +105,8 @@ class Ridge:
             ShapeError: If a width or the number of steps is another.
             DataError: If a number is not finite.
         """
-        z = as_rows("Ridge", "Z", Z, self._features, first=self.steps_)
-        y = as_rows("Ridge", "Y", Y, self._outputs, first=self.steps_)
-        if len(z) != len(y):
-            raise ShapeError(
-                f"Ridge: Z and Y must have as many steps, got {len(z)} and {len(y)}."
-            )
+        widths = self._features, self._outputs
+        z, y = as_pairs("Ridge", Z, Y, widths, first=self.steps_)
         self.steps_ += len(z)
         self._energy += float(np.sum(np.square(y, dtype=np.float64)))
         if self._square is None and self.steps_ > self._features:
@@ -306,6 +300,30 @@ def as_rows(
             f"{first + step}, column {column}. Fill or cut such steps first."
         )
     return table
+
+
+def as_pairs(
+    where: str, Z: Rows, Y: Rows, widths: tuple[int, int], first: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Features and targets of the same steps as arrays, checked like ``as_rows``."""
+    z = as_rows(where, "Z", Z, widths[0], first)
+    y = as_rows(where, "Y", Y, widths[1], first)
+    if len(z) != len(y):
+        raise ShapeError(
+            f"{where}: Z and Y must have as many steps, got {len(z)} and {len(y)}."
+        )
+    return z, y
+
+
+def check_widths(where: str, features: int, outputs: int) -> None:
+    """Refuse a readout of nothing or to nothing.
+
+    Raises:
+        ArgumentError: If a width is below 1.
+    """
+    for name, width in (("features", features), ("outputs", outputs)):
+        if width < 1:
+            raise ArgumentError(f"{where}: {name} must be at least 1, got {width}.")
 
 
 def _blocks(z: np.ndarray, y: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
