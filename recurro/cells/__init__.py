@@ -2,9 +2,11 @@
 
 from recurro.cells import init, ops
 from recurro.cells.cell import Cell
+from recurro.cells.flow import Flow
 from recurro.cells.gated import GRU, LSTM, ChoGRU, MinimalGatedUnit, PeepholeLSTM
 from recurro.cells.linear import ComplexDiagonal, DiagonalLinear, MinGRU, MinLSTM
 from recurro.cells.normalised import LayerNormLSTM
+from recurro.cells.oscillator import ContinuousTime, Lorenz, PhaseOscillator
 from recurro.cells.reservoir import Leaky
 from recurro.cells.simple import (
     Elman,
@@ -22,18 +24,22 @@ __all__ = [
     "Cell",
     "ChoGRU",
     "ComplexDiagonal",
+    "ContinuousTime",
     "DeepTransition",
     "DiagonalLinear",
     "Elman",
+    "Flow",
     "ForgetUpdate",
     "LayerNormLSTM",
     "Leaky",
     "Linear",
+    "Lorenz",
     "Memoryless",
     "MinGRU",
     "MinLSTM",
     "MinimalGatedUnit",
     "PeepholeLSTM",
+    "PhaseOscillator",
     "Rate",
     "RecurrentDropout",
     "Residual",

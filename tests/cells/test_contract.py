@@ -14,6 +14,7 @@ from recurro.cells import (
     Cell,
     ChoGRU,
     ComplexDiagonal,
+    ContinuousTime,
     DeepTransition,
     DiagonalLinear,
     Elman,
@@ -21,11 +22,13 @@ from recurro.cells import (
     LayerNormLSTM,
     Leaky,
     Linear,
+    Lorenz,
     Memoryless,
     MinGRU,
     MinimalGatedUnit,
     MinLSTM,
     PeepholeLSTM,
+    PhaseOscillator,
     Rate,
     RecurrentDropout,
     Residual,
@@ -57,6 +60,9 @@ PLAIN = [
     DiagonalLinear(),
     ComplexDiagonal(),
     Leaky(0.3),
+    ContinuousTime(),
+    Lorenz(method="rk4"),
+    PhaseOscillator(method="heun"),
 ]
 
 
@@ -87,7 +93,9 @@ def test_every_cell_is_here():
     offered = {
         value
         for value in vars(cells).values()
-        if inspect.isclass(value) and issubclass(value, Cell) and value is not Cell
+        if inspect.isclass(value)
+        and issubclass(value, Cell)
+        and not inspect.isabstract(value)
     }
     here = {type(subject.cell) for subject in SUBJECTS}
     assert here == offered
