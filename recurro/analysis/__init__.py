@@ -7,14 +7,28 @@ from recurro.analysis.jacobian import (
     linearise,
     linearise_step,
 )
+from recurro.analysis.motion import Track, animate, locomotion
+from recurro.analysis.pattern_generator import (
+    Gait,
+    PatternGenerator,
+    salamander,
+    salamander_of_neurons,
+)
 from recurro.analysis.trajectory import Trajectory, trajectories
 
 __all__ = [
+    "Gait",
     "Linearised",
+    "PatternGenerator",
     "Pulled",
+    "Track",
     "Trajectory",
+    "animate",
     "jacobians",
     "linearise",
     "linearise_step",
+    "locomotion",
+    "salamander",
+    "salamander_of_neurons",
     "trajectories",
 ]
