@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Literal, overload
 
@@ -213,6 +214,31 @@ class Stream:
             _check_fit(*pair)
         for _, new, mine in pairs:
             mine.copy_(new.detach())
+
+    def first(self, rows: int) -> Stream:
+        """Its first rows as a stream: the same weights, and the same memory.
+
+        Args:
+            rows: How many, from 1 to ``batch_size``.
+
+        Raises:
+            ArgumentError: If there are not so many.
+        """
+        if not 1 <= rows <= self.batch_size:
+            raise ArgumentError(
+                f"stream: rows must be in 1 to {self.batch_size}, got {rows}. A stream "
+                "keeps the batch_size that it was made with."
+            )
+        fewer = copy(self)
+        fewer.batch_size = rows
+        fewer._x, fewer._y = self._x[:rows], self._y[:rows]
+        fewer._shape = fewer._x.shape
+        fewer._readings = {name: x[:rows] for name, x in self._readings.items()}
+        fewer._parts = [part.first(rows) for part in self._parts]
+        fewer._call = None if self._call is None else self._call.over(rows)
+        if hasattr(self, "_arrays"):
+            fewer._arrays = fewer._x.numpy(), fewer._y.numpy()
+        return fewer
 
     def _read(self, readings: Mapping[str, Tensor]) -> None:
         if set(readings) != set(self._readings):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import mmap
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -63,6 +63,15 @@ class Part:
     output: Tensor
     residual: bool
 
+    def first(self, rows: int) -> Part:
+        """Its first rows, in the same memory."""
+        return replace(
+            self,
+            state=tuple(tensor[:rows] for tensor in self.state),
+            inputs={name: tensor[:rows] for name, tensor in self.inputs.items()},
+            output=self.output[:rows],
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class _Compiled:
@@ -115,6 +124,14 @@ class Call:
     table: Value
     place: int
     kept: tuple[object, ...]
+
+    def over(self, rows: int) -> Call:
+        """The same for the first rows alone."""
+        *others, whole = self.kept
+        assert isinstance(whole, _Chain)
+        chain = _Chain(whole.layers, whole.count, rows)
+        address = ctypes.c_void_p(ctypes.addressof(chain))
+        return replace(self, argument=address, kept=(*others, chain))
 
 
 def prepare(parts: list[Part], half: bool) -> Call:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from recurro.errors import ArgumentError, ShapeError
+from recurro.generate.pick import Tell, Telling, pick
 from recurro.generate.rules import (
     Forbidden,
     MinLength,
@@ -131,9 +132,9 @@ def beam_search(
         state, log_probs = read(stepper, prompts)
         batch = prompts.shape[1]
         rows = torch.arange(batch, device=log_probs.device).repeat_interleave(beam_size)
-        state, log_probs = stepper.select(state, rows), log_probs[rows]
+        state, tell = stepper.select(state, rows), _told(log_probs[rows])
         while True:
-            rows, ids = beams.grow(log_probs, cover(state))
+            rows, ids = beams.grow(tell, cover(state))
             if beams.done():
                 return beams.results()
             kept = beams.narrow() if isinstance(stepper, Narrowing) else None
@@ -142,11 +143,27 @@ def beam_search(
                 ids = ids.view(-1, beam_size)[kept].flatten()
                 stepper = stepper.keep(kept)
                 cover = _cover(stepper, coverage)
-            state, log_probs = stepper.step(stepper.select(state, rows), ids)
+            state, tell = _step(stepper, stepper.select(state, rows), ids)
+
+
+def _step(stepper: Stepper, state: State, ids: Tensor) -> tuple[State, Tell]:
+    """Read ids; log-probabilities are told of rows as they are asked for."""
+    if not isinstance(stepper, Telling):
+        state, log_probs = stepper.step(state, ids)
+        return state, _told(log_probs)
+    state, seen = stepper.go(state, ids)
+    return state, lambda rows: stepper.tell(seen[rows])
+
+
+def _told(log_probs: Tensor) -> Tell:
+    return lambda rows: log_probs[rows]
 
 
 _ALIKE = (Forbidden, MinLength, RepetitionPenalty)
 """Rules that treat all prompts alike, so that some may be left out."""
+
+_FEW = 8
+"""Prompts that are done with are put aside once they are one in so many."""
 
 
 class _Norm(NamedTuple):
@@ -188,6 +205,7 @@ class _Beams:
         shape, device = (prompts.shape[1], size), prompts.device
         self.length, self.size, self.stop, self.norm = length, size, stop, norm
         self.rules, self.early = rules, early
+        self.apart = all(isinstance(rule, _ALIKE) for rule in rules)
         self.prompts = prompts.t().repeat_interleave(size, 0)
         nothing = torch.full(shape, -math.inf, dtype=torch.float64, device=device)
         self.ids = torch.empty(*shape, 0, dtype=torch.long, device=device)
@@ -201,11 +219,11 @@ class _Beams:
         self.numbers = list(range(shape[0]))
         self.over: dict[int, list[Found]] = {}
 
-    def grow(self, log_probs: Tensor, extra: Tensor | None) -> tuple[Tensor, Tensor]:
+    def grow(self, tell: Tell, extra: Tensor | None) -> tuple[Tensor, Tensor]:
         """Go one id on.
 
         Args:
-            log_probs: Log P of the next id ``(batch * beam, vocab)``.
+            tell: Log P of the next id, for some of the ``batch * beam`` rows.
             extra: What is added to the scores of sequences that end now ``(batch *
                 beam,)``, or ``None`` for nothing.
 
@@ -215,20 +233,22 @@ class _Beams:
         shape = self.sums.shape
         if extra is not None:
             self.extra = extra.view(shape)
-        ruled = self._ruled(log_probs)
-        if self.stop is not None:
-            ids = nn.functional.pad(self.ids, (0, 1), value=self.stop)
-            sums = self.sums + ruled[:, self.stop].double().view(shape)
-            ends = self.log_probs + log_probs[:, self.stop].double().view(shape)
-            self._keep(ids, sums, ends)
         # The best of a prompt are among the best of each of its rows, the stop apart.
-        best, ids = ruled.topk(min(self.size + 1, ruled.shape[1]))
-        likeliest = log_probs.amax(-1) if self.rules else best[:, 0]
-        check_possible(likeliest[self.sums.flatten() > -math.inf])
+        picked = pick(
+            *(tell, self.sums.numel(), self.size + 1),
+            rule=self._ruled if self.rules else None,
+            stop=self.stop,
+            apart=self.apart,
+        )
+        check_possible(picked.likeliest[self.sums.flatten() > -math.inf])
+        ids, best = picked.ids, picked.ruled
         if self.stop is not None:
+            ended = nn.functional.pad(self.ids, (0, 1), value=self.stop)
+            sums, ends = picked.stop.double().view(*shape, 2).unbind(-1)
+            self._keep(ended, self.sums + sums, self.log_probs + ends)
             best = best.masked_fill(ids == self.stop, -math.inf)
         sums = self.sums.unsqueeze(-1) + best.double().view(*shape, -1)
-        log_probs = log_probs.gather(1, ids).double().view(*shape, -1)
+        log_probs = picked.log_probs.double().view(*shape, -1)
         log_probs = (self.log_probs.unsqueeze(-1) + log_probs).flatten(1)
         self.sums, places = sums.flatten(1).topk(self.size)
         self.log_probs = log_probs.gather(1, places)
@@ -240,11 +260,9 @@ class _Beams:
         first = torch.arange(len(ids), device=ids.device).unsqueeze(1) * self.size
         return (first + parents).flatten(), ids.flatten()
 
-    def _ruled(self, log_probs: Tensor) -> Tensor:
-        """The log-probabilities that are sorted by, after all rules."""
-        if not self.rules:
-            return log_probs
-        ids = torch.cat((self.prompts, self.ids.flatten(0, 1)), 1)
+    def _ruled(self, log_probs: Tensor, rows: slice) -> Tensor:
+        """The log-probabilities that some rows are sorted by, after all rules."""
+        ids = torch.cat((self.prompts[rows], self.ids.flatten(0, 1)[rows]), 1)
         written = Written(ids, self.prompts.shape[1], self.length, self.stop)
         return apply_rules(self.rules, log_probs, written)
 
@@ -262,13 +280,12 @@ class _Beams:
         return bool(self.closed.all())
 
     def narrow(self) -> Tensor | None:
-        """Put prompts aside that are done with, once they are half of all.
+        """Put prompts aside that are done with, once they are an eighth of all.
 
         Returns:
             The places of the others, or ``None`` if nothing was put aside.
         """
-        by_prompt = not all(isinstance(rule, _ALIKE) for rule in self.rules)
-        if by_prompt or 2 * int(self.closed.sum()) < len(self.closed):
+        if not self.apart or _FEW * int(self.closed.sum()) < len(self.closed):
             return None
         kept = (~self.closed).nonzero()[:, 0]
         self._put_aside()
@@ -308,8 +325,9 @@ class _Beams:
                 f"beam_search: the rules must allow a sequence of at most {self.length}"
                 " ids, got none among those kept. Forbid less, or widen the beam."
             )
+        longest = int((self.found_ids >= 0).sum(-1).max())
         found = zip(
-            self.found_ids.tolist(),
+            self.found_ids[..., :longest].tolist(),
             self.found_log_probs.tolist(),
             self.scores.tolist(),
             strict=True,

@@ -54,8 +54,8 @@ class DecoderStepper:
     It is stepped with as many rows as memory has, or with k times as many: those of the
     first row of memory, then those of the second, and so on. Memory is not copied, nor
     gathered when rows are selected, so that a row may only be replaced by one of the
-    same memory, as a beam search does. ``init`` reads the weights anew: begin with it
-    after further training. One thread may use it at a time.
+    same memory, as a beam search does. It keeps the weights that it first steps with:
+    build another after further training. One thread may use it at a time.
 
     Attributes:
         decoder: The decoder, in evaluation mode.
@@ -66,9 +66,7 @@ class DecoderStepper:
     decoder: Ticking
     memory: Memory
     coverage: bool = False
-    _streams: dict[int, Stream] = field(
-        default_factory=dict, init=False, repr=False, compare=False
-    )
+    _streams: dict[int, Stream] = field(default_factory=dict, repr=False, compare=False)
     _feeds: dict[int, Fed] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -76,7 +74,6 @@ class DecoderStepper:
     @torch.no_grad()
     def init(self, batch_size: int) -> State:
         """The first state of each row of memory."""
-        self._streams.clear()
         self._feeds.clear()
         decoder, rows = self.decoder, rows_of(self.memory)
         if rows not in (None, batch_size):
@@ -95,9 +92,14 @@ class DecoderStepper:
             fed.sought.values.new_zeros(fed.sought.values.shape[:2]),
         )
 
-    @torch.no_grad()
     def step(self, state: State, tokens: Int[Tensor, " batch"]) -> tuple[State, Tensor]:
         """Read ids; give the log-probabilities of the next ``(batch, vocab)``."""
+        state, seen = self.go(state, tokens)
+        return state, self.tell(seen)
+
+    @torch.no_grad()
+    def go(self, state: State, tokens: Int[Tensor, " batch"]) -> tuple[State, Tensor]:
+        """Read ids; give what the softmax reads of each row ``(batch, output)``."""
         decoder, stream = self.decoder, self._stream(len(tokens))
 
         def run(x: Tensor, layers: Layers) -> tuple[Tensor, Layers]:
@@ -108,10 +110,14 @@ class DecoderStepper:
         e = decoder.embedding(tokens)
         carried = Carried(state[0], state[1])
         carried, d, weights = decoder.tick(e, carried, self._fed(len(tokens)), run)
-        log_probs = torch.log_softmax(decoder.softmax(d), -1)
         if self.coverage:
-            return (*carried, state[2] + weights), log_probs
-        return tuple(carried), log_probs
+            return (*carried, state[2] + weights), d
+        return tuple(carried), d
+
+    @torch.no_grad()
+    def tell(self, seen: Float[Tensor, "rows output"]) -> Float[Tensor, "rows vocab"]:
+        """The log-probabilities of rows that ``go`` gave."""
+        return torch.log_softmax(self.decoder.softmax(seen), -1)
 
     def select(self, state: State, rows: Int[Tensor, " batch"]) -> State:
         """The state of the named rows."""
@@ -121,14 +127,17 @@ class DecoderStepper:
 
     def keep(self, rows: Int[Tensor, " kept"]) -> DecoderStepper:
         """The same for some of the rows of memory; states are selected apart."""
-        kept = DecoderStepper(self.decoder, self.memory, self.coverage)
+        kept = self.over(self.memory)
         sought, summary = self._feeds[next(iter(self._feeds))]
         if sought is not None:
             beyond = None if sought.beyond is None else sought.beyond[rows]
             sought = Sought(sought.keys[rows], sought.values[rows], beyond)
         kept._feeds[len(rows)] = Fed(sought, None if summary is None else summary[rows])
-        kept._streams.update(self._streams)
         return kept
+
+    def over(self, memory: Memory) -> DecoderStepper:
+        """The same over other memory."""
+        return DecoderStepper(self.decoder, memory, self.coverage, self._streams)
 
     def covered(self, state: State) -> Float[Tensor, " batch"]:
         """How much of memory each row has not looked at, as a penalty.
@@ -156,8 +165,14 @@ class DecoderStepper:
         return penalty.sum(1)
 
     def _stream(self, rows: int) -> Stream:
+        """One of so many rows; all have the weights of the widest."""
         if rows not in self._streams:
-            self._streams[rows] = self.decoder.recurrent.stream(rows)
+            widest = self._streams.get(max(self._streams, default=0))
+            if widest is None or widest.batch_size < rows:
+                widest = self.decoder.recurrent.stream(rows)
+                self._streams.clear()
+            self._streams[rows] = widest.first(rows)
+            self._streams.setdefault(widest.batch_size, widest)
         return self._streams[rows]
 
     def _fed(self, rows: int) -> Fed:

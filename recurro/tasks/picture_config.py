@@ -90,6 +90,7 @@ class ReadTraining(SequenceTraining):
     batch_size: int = Field(default=128, ge=1)
     epochs: int = Field(default=50, ge=1)
     learning_rate: float = Field(default=0.003, gt=0, allow_inf_nan=False)
+    average: float | None = Field(default=0.995, gt=0, lt=1)
     schedule: Literal["constant", "cosine", "plateau"] = "cosine"
 
 

@@ -30,7 +30,7 @@ __all__ = ["Candidate", "Writer", "texts_of"]
 
 WRITTEN = "written.json"
 
-_TOGETHER = 64
+_TOGETHER = 128
 """Items whose texts are sought at once."""
 
 
@@ -316,14 +316,20 @@ class Writer(SequenceEstimator):
         found: list[list[Found]] = [[]] * len(sequences)
         nothing = np.zeros(len(sequences), np.float32)
         order = np.argsort(sequences.lengths, kind="stable")
+        stepper = None
         for start in range(0, len(order), _TOGETHER):
             rows = order[start : start + _TOGETHER]
             batch = sequences.batch(rows, nothing).to(device)
             with torch.no_grad():
                 memory = network.encoder(batch)
+            stepper = (
+                head.stepper(memory, coverage=model.coverage > 0)
+                if stepper is None
+                else stepper.over(memory)
+            )
             prompts = torch.full((1, len(rows)), self._stop, device=device)
             results = beam_search(
-                head.stepper(memory, coverage=model.coverage > 0),
+                stepper,
                 prompts,
                 limit,
                 beam_size=model.beam_size,

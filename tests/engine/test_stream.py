@@ -198,6 +198,22 @@ def test_rows_are_independent_to_the_bit():
     torch.testing.assert_close(y, first[:, :1], rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.parametrize("backend", ["cpu", "reference"])
+def test_the_first_rows_step_as_if_alone(backend):
+    stack, x, states = made_of(cells.GRU(), 3, 5, batch=4, layers=2)
+    whole = Stream(stack, 4, backend=backend)
+    fewer, alone = whole.first(2), Stream(stack, 2, backend=backend)
+    for one in (fewer, alone):
+        one.restore(tuple(tuple(s[:2] for s in layer) for layer in states))
+    for x_t in x[:, :2]:
+        assert torch.equal(fewer.step(x_t.contiguous()), alone.step(x_t.contiguous()))
+    for mine, its in zip(whole.state(), fewer.state(), strict=True):
+        for a, b in zip(mine, its, strict=True):
+            assert torch.equal(a[:2], b)  # one memory
+    with pytest.raises(ArgumentError, match="rows must be in 1 to 4, got 5"):
+        whole.first(5)
+
+
 def test_weights_are_held():
     stack, x, states = made_of(cells.GRU(), 3, 16, 1)
     for backend in ("cpu", "reference"):

@@ -95,6 +95,16 @@ def test_keeping_some_rows_changes_nothing_for_them() -> None:
     torch.testing.assert_close(some.covered(ours), stepper.covered(following)[kept])
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_other_memory_is_searched_as_by_one_of_its_own(kind: str) -> None:
+    decoder = build(**KINDS[kind]).eval()
+    memory = remembered(decoder)
+    used = decoder.stepper(memory)
+    first = beam_search(used, prompts(3), 4, beam_size=2, stop=STOP)
+    again = beam_search(used.over(memory), prompts(3), 4, beam_size=2, stop=STOP)
+    assert first == again
+
+
 def test_coverage_that_was_not_asked_for_is_refused() -> None:
     decoder = build(**KINDS["bahdanau"]).eval()
     stepper = decoder.stepper(remembered(decoder))
