@@ -1,5 +1,6 @@
 """Analysis: why a recurrence is hard to train, shown on the user's own model."""
 
+from recurro.analysis.gradient_flow import GradientFlow, LayerFlow, gradient_flow
 from recurro.analysis.jacobian import (
     Linearised,
     Pulled,
@@ -18,12 +19,15 @@ from recurro.analysis.trajectory import Trajectory, trajectories
 
 __all__ = [
     "Gait",
+    "GradientFlow",
+    "LayerFlow",
     "Linearised",
     "PatternGenerator",
     "Pulled",
     "Track",
     "Trajectory",
     "animate",
+    "gradient_flow",
     "jacobians",
     "linearise",
     "linearise_step",
