@@ -7,15 +7,24 @@ from hypothesis import strategies as st
 
 from recurro import nn as recurro_nn
 from recurro.analysis import LayerFlow, gradient_flow
-from recurro.cells import GRU, LSTM, Elman, Linear, MinLSTM
+from recurro.cells import (
+    GRU,
+    LSTM,
+    DeepTransition,
+    Elman,
+    Linear,
+    MinLSTM,
+    RecurrentDropout,
+    Zoneout,
+)
 from recurro.engine import BlockDiagonal, Diagonal, Sparse
 from recurro.errors import ArgumentError, ShapeError
 from recurro.nn import Recurrent
-from tests.cells.test_contract import SUBJECTS
+from tests.cells.test_contract import PLAIN
 
 TIME, BATCH, INPUT, HIDDEN = 5, 3, 2, 4
 CLOSE = {"rtol": 1e-10, "atol": 1e-12}
-CELLS = list(dict.fromkeys(subject.cell for subject in SUBJECTS))
+CELLS = [*PLAIN, DeepTransition(GRU()), RecurrentDropout(LSTM()), Zoneout(LSTM())]
 
 
 def assert_norms_are_autograds(layer, x, weight, found):
