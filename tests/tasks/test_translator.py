@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,9 +13,11 @@ import torch
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
+from recurro.data import read_pairs
 from recurro.errors import ArgumentError, ConfigError, DataError, RunError
 from recurro.nn import Decoder
 from recurro.tasks import Translator
+from tests.datasets import dataset
 
 pytestmark = pytest.mark.filterwarnings("ignore:Translator. .* had no end")
 
@@ -254,3 +258,43 @@ def test_every_form_can_be_trained(kind: dict[str, Any]) -> None:
     settings = {**SMALL, "epochs": 1, **kind}
     model = Translator(**settings).fit(*numbers(40))
     assert len(model.predict(["1 2"])) == 1
+
+
+def _perplexity_of_counts(train: Sequence[str], test: Sequence[str]) -> float:
+    """That of the words of some texts by how often they came in others."""
+    words, told = (
+        [w for text in part for w in [*text.split(), ""]] for part in (train, test)
+    )
+    counts = Counter(words)
+    chances = [(counts[w] + 1) / (len(words) + len(counts) + 1) for w in told]
+    return float(np.exp(-np.mean(np.log(chances))))
+
+
+@pytest.mark.filterwarnings("ignore:.*symbols? w.* not seen")
+@pytest.mark.filterwarnings("ignore:.*have a single line")
+@pytest.mark.parametrize("data", ["multi30k-en-de", "dialog-english"])
+def test_real_texts_are_learnt_far_better_than_counts(data: str) -> None:
+    folder = dataset(data)
+    files = [folder / f"train.{side}" for side in ("de", "en")]
+    pairs = read_pairs(files if data.startswith("multi") else [folder])
+    sides = [
+        [t.lower() for t in side[:1500]] for side in (pairs.sources, pairs.targets)
+    ]
+    rows = np.random.default_rng(0).permutation(len(sides[0]))
+    train, test = (
+        [[side[i] for i in part] for side in sides] for part in (rows[100:], rows[:100])
+    )
+    model = Translator(
+        tokens="word",
+        min_count=2,
+        hidden_size=48,
+        embedding_size=32,
+        epochs=3,
+        batch_size=16,
+        learning_rate=0.007,
+        held_out=0,
+        beam_size=1,
+        max_length=40,
+    )
+    found = model.fit(*train).evaluate(*test)
+    assert found["perplexity"] < 0.3 * _perplexity_of_counts(train[1], test[1])
