@@ -41,6 +41,7 @@ if TYPE_CHECKING:  # the same names, for type checkers and editors
     from recurro.nn import accelerate as accelerate
     from recurro.nn import deaccelerate as deaccelerate
     from recurro.report import baseline_table as baseline_table
+    from recurro.reservoir import EchoStateNetwork as EchoStateNetwork
     from recurro.tasks import AnomalyDetector as AnomalyDetector
     from recurro.tasks import Captioner as Captioner
     from recurro.tasks import ClassLanguageModel as ClassLanguageModel
@@ -72,6 +73,7 @@ _HOME = {
     "DeepTransition": "recurro.cells",
     "Diagonal": "recurro.engine",
     "DiagonalLinear": "recurro.cells",
+    "EchoStateNetwork": "recurro.reservoir",
     "Elman": "recurro.cells",
     "Forecaster": "recurro.tasks",
     "ForgetUpdate": "recurro.cells",

@@ -19,6 +19,7 @@ from recurro.data.captioned import (
     read_pictures,
     write_captioned,
 )
+from recurro.data.chaos import LORENZ_EXPONENT, lorenz, mackey_glass
 from recurro.data.classes import LabelledItems, read_classes
 from recurro.data.conll import (
     TaggedSentences,
@@ -126,6 +127,7 @@ from recurro.data.wav import Sound, read_wav, write_wav
 from recurro.data.windows import Cut, SeriesScaler, Window, cut_windows, windows
 
 __all__ = [
+    "LORENZ_EXPONENT",
     "Captioned",
     "Columns",
     "Corpus",
@@ -207,6 +209,8 @@ __all__ = [
     "line_groups",
     "load_samples",
     "log_returns",
+    "lorenz",
+    "mackey_glass",
     "mask_features",
     "next_times",
     "padding",

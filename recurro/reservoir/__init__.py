@@ -2,13 +2,15 @@
 
 Example:
     >>> import numpy as np
-    >>> Z, Y = np.random.default_rng(0).normal(size=(50, 3)), np.ones((50, 1))
-    >>> Ridge().begin(3, 1).add(Z, Y).solve().coef_.shape
-    (1, 3)
+    >>> wave = np.sin(0.3 * np.arange(300))
+    >>> model = EchoStateNetwork(50, random_state=0).fit(wave[:-1], wave[1:])
+    >>> model.generate(5, wave[:200]).shape
+    (5,)
 """
 
 from __future__ import annotations
 
+from recurro.reservoir.network import EchoStateNetwork
 from recurro.reservoir.online import (
     LeastMeanSquares,
     OnlineReadout,
@@ -16,4 +18,10 @@ from recurro.reservoir.online import (
 )
 from recurro.reservoir.readout import Ridge
 
-__all__ = ["LeastMeanSquares", "OnlineReadout", "RecursiveLeastSquares", "Ridge"]
+__all__ = [
+    "EchoStateNetwork",
+    "LeastMeanSquares",
+    "OnlineReadout",
+    "RecursiveLeastSquares",
+    "Ridge",
+]

@@ -110,11 +110,23 @@ def draw_bank(
     dtype: DType,
     random_state: int | None,
 ) -> Bank:
-    """Draw reservoirs; see ``EchoStateNetwork`` for the arguments.
+    """Draw reservoirs; the arguments are those of ``EchoStateNetwork``.
 
     Args:
         inputs: Width of x_t.
-        outputs: Width of y_t, for the feedback.
+        outputs: Width of y_t where it is fed back, else 0.
+        units: Units of each reservoir.
+        spectral_radius: Of each W_rec.
+        leak_rate: The a of each.
+        input_scaling: Largest weight of each W_in.
+        activation: f.
+        bias: b.
+        connectivity: Entries in each row of W_rec.
+        feedback: Largest weight of y_{t-1}.
+        squares: Whether z_t holds squares.
+        arrangement: ``deep`` or ``parallel``.
+        dtype: Type of the numbers.
+        random_state: Seed.
 
     Raises:
         ArgumentError: If one is out of its range.

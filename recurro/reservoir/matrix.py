@@ -98,9 +98,10 @@ def scale_to_radius(matrix: csr_array, spectral_radius: float) -> csr_array:
     now = radius_of(matrix)
     if now == 0:
         raise ArgumentError(
-            f"spectral_radius: must be 0 for a matrix of {matrix.shape[0]} units with "
-            f"{matrix.nnz} entries and no eigenvalue but 0, got {spectral_radius}. "
-            "Use more entries in a row (connectivity), or another random_state."
+            "spectral_radius: must be 0 for a matrix of "
+            f"{len(matrix.indptr) - 1} units with {matrix.nnz} entries and no "
+            f"eigenvalue but 0, got {spectral_radius}. Use more entries in a row "
+            "(connectivity), or another random_state."
         )
     return csr_array(matrix * (spectral_radius / now))
 
@@ -120,7 +121,7 @@ def radius_of(matrix: csr_array) -> float:
     matrix = csr_array(matrix, copy=True)
     matrix.eliminate_zeros()
     parts, _ = connected_components(matrix, directed=True, connection="strong")
-    if parts == matrix.shape[0] and not matrix.diagonal().any():
+    if parts == len(matrix.indptr) - 1 and not matrix.diagonal().any():
         return 0.0
     coo = matrix.tocoo()
     wide = torch.sparse_coo_tensor(
@@ -134,6 +135,6 @@ def radius_of(matrix: csr_array) -> float:
     except ArpackNoConvergence:
         raise ArgumentError(
             f"spectral_radius: Arnoldi's iteration must find the largest eigenvalue, "
-            f"got none for {matrix.shape[0]} units. Use another random_state or "
+            f"got none for {len(matrix.indptr) - 1} units. Use another random_state or "
             "connectivity."
         ) from None

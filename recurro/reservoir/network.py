@@ -17,29 +17,32 @@ from recurro.reservoir.pool import DType
 from recurro.reservoir.readout import Ridge
 from recurro.reservoir.running import continued, echoed, features, pooled, told
 from recurro.reservoir.series import Series, as_series, is_one, pad
-from recurro.reservoir.targets import Targets, labels_of, nrmse, one_hot
+from recurro.reservoir.targets import Targets, class_targets, nrmse, number_targets
 
 __all__ = ["EchoStateNetwork", "Readout"]
 
+Ridges: TypeAlias = float | Sequence[float] | Literal["gcv", "loo"]
+Classify: TypeAlias = Literal["step", "last", "mean"] | None
 Progress: TypeAlias = Callable[[int, int], object]
 """Called with the steps that were read, and those of all series."""
 
 
 class Readout(Protocol):
-    """What learns W_out from features and targets that come in chunks."""
+    """What learns W_out from features and targets that come in chunks.
 
-    coef_: np.ndarray
+    After ``solve`` there is W_out ``(outputs, features)`` as ``coef_``.
+    """
 
     def begin(self, features: int, outputs: int) -> object:
         """Forget all, and make ready for rows of these widths."""
         ...
 
     def add(self, Z: np.ndarray, Y: np.ndarray) -> object:
-        """Learn from features ``(steps, features)`` and targets ``(steps, outputs)``."""
+        """Learn from ``(steps, features)`` and targets ``(steps, outputs)``."""
         ...
 
     def solve(self) -> object:
-        """Find ``coef_`` ``(outputs, features)``."""
+        """Find ``coef_``."""
         ...
 
 
@@ -51,7 +54,7 @@ class EchoStateNetwork(BaseEstimator):
     y_t = W_out [b; x_t; h_t]
 
     One series is an array ``(time, channels)``, many (of any lengths) are a list. With
-    numbers for ``units``, ``spectral_radius``, ``leak_rate`` and ``input_scaling`` there
+    numbers for ``units``, ``spectral_radius``, ``leak_rate``, ``input_scaling`` there
     is one reservoir; with sequences as many as they are long.
 
     Args:
@@ -110,11 +113,11 @@ class EchoStateNetwork(BaseEstimator):
         feedback: float = 0.0,
         noise: float = 0.0,
         washout: int = 0,
-        ridge: float | Sequence[float] | Literal["gcv", "loo"] = 1e-6,
+        ridge: Ridges = 1e-6,
         readout: Readout | None = None,
         squares: bool = False,
         arrangement: Arrangement = "deep",
-        classify: Literal["step", "last", "mean"] | None = None,
+        classify: Classify = None,
         dtype: DType = "float64",
         random_state: int | None = None,
     ) -> None:
@@ -128,11 +131,11 @@ class EchoStateNetwork(BaseEstimator):
         self.feedback = feedback
         self.noise = noise
         self.washout = washout
-        self.ridge = ridge
+        self.ridge: Ridges = ridge
         self.readout = readout
         self.squares = squares
         self.arrangement: Arrangement = arrangement
-        self.classify = classify
+        self.classify: Classify = classify
         self.dtype: DType = dtype
         self.random_state = random_state
 
@@ -297,8 +300,12 @@ class EchoStateNetwork(BaseEstimator):
         xs, targets = self._pairs(X, Y, None)
         if self.classify is None:
             truth = targets.numbers
-            found = told(*(self.bank_, self.coef_, xs), truth if self.feedback else None)
-            pairs = [np.concatenate([s[self.washout :] for s in p]) for p in (truth, found)]
+            found = told(
+                *(self.bank_, self.coef_, xs), truth if self.feedback else None
+            )
+            pairs = [
+                np.concatenate([s[self.washout :] for s in p]) for p in (truth, found)
+            ]
             return {"nrmse": nrmse(*pairs)}
         pairs = zip(self.predict(xs), targets.labels, strict=True)
         right = np.concatenate([np.atleast_1d(a == b) for a, b in pairs])
@@ -347,7 +354,7 @@ class EchoStateNetwork(BaseEstimator):
             random_state=self.random_state,
         )
         given = self.readout
-        self.readout_ = Ridge(self.ridge) if given is None else deepcopy(given)
+        self.readout_: Any = Ridge(self.ridge) if given is None else deepcopy(given)
         self.readout_.begin(bank.features, targets.width)
         self._rng = np.random.default_rng(self.random_state)
         self._form, self.bank_ = targets.form, bank
@@ -404,7 +411,11 @@ class EchoStateNetwork(BaseEstimator):
 
     def _check(self) -> None:
         """Refuse arguments that are out of their range, where no one else does."""
-        least = {"feedback": self.feedback, "noise": self.noise, "washout": self.washout}
+        least = {
+            "feedback": self.feedback,
+            "noise": self.noise,
+            "washout": self.washout,
+        }
         for name, value in least.items():
             if not 0 <= value < np.inf:
                 raise ArgumentError(

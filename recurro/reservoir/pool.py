@@ -46,7 +46,7 @@ class Pool:
     @property
     def units(self) -> int:
         """Units, the width of the state."""
-        return self.w_rec.shape[0]
+        return len(self.w_rec.indptr) - 1
 
     @cached_property
     def radius(self) -> float:
@@ -121,7 +121,7 @@ def draw_pool(
         units: Its units.
         scalings: For each input of the network that it reads, the largest weight.
         below: Units of the reservoir whose state it reads beside them, or 0. Each unit
-            draws as many of those, some perhaps twice, as it reads of its own reservoir.
+            draws as many of those, some maybe twice, as it reads of its own reservoir.
         connectivity: See ``draw_matrix``.
         spectral_radius: See ``draw_matrix``.
         leak_rate: a, in (0, 1].
@@ -131,12 +131,14 @@ def draw_pool(
         rng: Where all is drawn from.
     """
     w_rec = draw_matrix(units, connectivity, spectral_radius, rng).astype(dtype)
-    w_in = rng.uniform(-1, 1, (units, len(scalings))) * scalings
+    w_in: np.ndarray | csr_array = (
+        rng.uniform(-1, 1, (units, len(scalings))) * scalings
+    ).astype(dtype)
     if below:
         per_row = entries_per_row(units, connectivity)
         columns = rng.integers(below, size=(units, per_row))
         weights = rng.uniform(-input_scaling, input_scaling, columns.shape)
         triple = weights.ravel(), columns.ravel(), np.arange(units + 1) * per_row
         read = csr_array(triple, shape=(units, below))
-        w_in = csr_array(hstack([csr_array(w_in), read]))
-    return Pool(w_in.astype(dtype), csr_array(w_rec), leak_rate, activation)
+        w_in = csr_array(hstack([csr_array(w_in), read]), dtype=dtype)
+    return Pool(w_in, csr_array(w_rec), leak_rate, activation)

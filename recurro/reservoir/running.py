@@ -114,12 +114,13 @@ def echoed(
     else:
         before = [x[: len(y)] for x, y in zip(xs, past, strict=True)]
         starts = (
-            (chunk.rows, np.stack([past[row][-1] for row in chunk.rows]), states)
+            (chunk.rows, np.stack([past[r][-1] for r in chunk.rows.tolist()]), states)
             for chunk, _, states in features(bank, before, past)
             if chunk.stop == chunk.lengths.max()
         )
     for rows, y, states in starts:
-        future = np.stack([xs[row][len(xs[row]) - steps :] for row in rows], 1)
+        ends = [xs[row][len(xs[row]) - steps :] for row in rows.tolist()]
+        future = np.stack(ends, 1)
         y, given = y.astype(future.dtype), np.empty((steps, *y.shape))
         for t in range(steps):
             z, states = bank(future[t : t + 1], y[None], states)

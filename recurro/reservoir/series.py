@@ -50,7 +50,9 @@ def is_one(values: Any) -> bool:  # noqa: ANN401 (to be looked at)
     """Whether this is one series and not many."""
     if isinstance(values, np.ndarray):
         return values.dtype != object
-    return not isinstance(values, Sequence) or not len(values) or np.ndim(values[0]) < 1
+    return not isinstance(values, Sequence) or (
+        len(values) > 0 and np.ndim(values[0]) == 0
+    )
 
 
 def as_series(
@@ -71,7 +73,8 @@ def as_series(
         DataError: If one has no step, another width, or what is no finite number.
 
     Example:
-        >>> [s.shape for s in as_series("X", [np.zeros(3), np.zeros((2, 1))], "float64")]
+        >>> many = as_series("X", [np.zeros(3), np.zeros((2, 1))], "float64")
+        >>> [series.shape for series in many]
         [(3, 1), (2, 1)]
     """
     several = not is_one(values)
@@ -136,7 +139,7 @@ def chunks(lengths: np.ndarray, width: int) -> Iterator[Chunk]:
 
 
 def pad(series: Sequence[np.ndarray], chunk: Chunk) -> np.ndarray:
-    """The steps of a chunk side by side ``(steps, rows, channels)``, zero after ends."""
+    """The steps of a chunk ``(steps, rows, channels)``, zero after ends of series."""
     parts = [series[row][chunk.start : chunk.stop] for row in chunk.rows]
     laid = np.zeros(
         (chunk.stop - chunk.start, len(parts), parts[0].shape[1]), parts[0].dtype

@@ -61,7 +61,7 @@ def number_targets(Y: Any, dtype: str, width: int | None = None) -> Targets:  # 
     Raises:
         DataError: If they are no finite numbers of one width.
     """
-    first = Y if is_one(Y) else Y[0]
+    first = Y if is_one(Y) else next(iter(Y), ())
     numbers = as_series("Y", Y, dtype, width)
     return Targets(numbers, [], Form(numbers[0].shape[1], flat=np.ndim(first) == 1))
 
