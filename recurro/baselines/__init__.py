@@ -14,7 +14,7 @@ from recurro.baselines.arpa import read_arpa, write_arpa
 from recurro.baselines.baseline import Baseline, figures
 from recurro.baselines.captions import NearestText
 from recurro.baselines.forecast import Drift, Forecaster, Naive, SeasonalNaive, backtest
-from recurro.baselines.hmm import HMMTagger
+from recurro.baselines.hmm_tagger import HMMTagger
 from recurro.baselines.mixture import fit_weight, interpolate
 from recurro.baselines.music import IndependentKeys, MarkovKeys
 from recurro.baselines.ngram import NGramModel
