@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # the same names, for type checkers and editors
+    from recurro.baselines import HiddenMarkovModel as HiddenMarkovModel
     from recurro.baselines import NGramModel as NGramModel
     from recurro.cells import GRU as GRU
     from recurro.cells import LSTM as LSTM
@@ -81,6 +82,7 @@ _HOME = {
     "GRU": "recurro.cells",
     "GlimpseReader": "recurro.tasks",
     "HiddenClip": "recurro.engine",
+    "HiddenMarkovModel": "recurro.baselines",
     "LSTM": "recurro.cells",
     "LanguageModel": "recurro.tasks",
     "LayerNormLSTM": "recurro.cells",

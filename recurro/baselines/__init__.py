@@ -14,6 +14,9 @@ from recurro.baselines.arpa import read_arpa, write_arpa
 from recurro.baselines.baseline import Baseline, figures
 from recurro.baselines.captions import NearestText
 from recurro.baselines.forecast import Drift, Forecaster, Naive, SeasonalNaive, backtest
+from recurro.baselines.hmm import Belief, HiddenMarkovModel
+from recurro.baselines.hmm_learning import Monitor
+from recurro.baselines.hmm_recursion import Forward
 from recurro.baselines.hmm_tagger import HMMTagger
 from recurro.baselines.mixture import fit_weight, interpolate
 from recurro.baselines.music import IndependentKeys, MarkovKeys
@@ -45,18 +48,22 @@ from recurro.baselines.volatility import (
 __all__ = [
     "Baseline",
     "BaselineStepper",
+    "Belief",
     "ConstantVolatility",
     "Drift",
     "Ewma",
     "ExponentialSmoothing",
     "Forecaster",
+    "Forward",
     "Garch",
     "HMMTagger",
+    "HiddenMarkovModel",
     "Holt",
     "HoltWinters",
     "IndependentKeys",
     "JoinedTemplates",
     "MarkovKeys",
+    "Monitor",
     "MostFrequentTag",
     "MostFrequentText",
     "NGramModel",

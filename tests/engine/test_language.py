@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from recurro.baselines import Forward
 from recurro.cells import Cell
 from recurro.cells.ops import amax, cos, exp, log, sin, sum
 from recurro.engine import recurrence, run
@@ -18,23 +19,6 @@ STATES, TIME = 3, 4
 
 def as_tensors(**arrays):
     return {name: torch.from_numpy(np.asarray(value)) for name, value in arrays.items()}
-
-
-class Forward(Cell):
-    """The scaled forward algorithm of a hidden Markov model.
-
-    a_t = normalised (T' a_{t-1}) b_t; the state l sums the logarithms of the norms.
-    """
-
-    state = ("a", "l")
-    inputs = ("b",)  # P(observation | state)
-
-    def step(self, b, a, l):  # noqa: E741
-        a = self.affine("t", a, bias=False) * b
-        return a / sum(a), l + log(sum(a))
-
-    def widths(self, hidden_size):
-        return hidden_size, 1
 
 
 def test_forward_algorithm_of_a_hidden_markov_model():
@@ -56,12 +40,12 @@ def test_forward_algorithm_of_a_hidden_markov_model():
     emitted = torch.from_numpy(np.pad(b, ((0, 0), (0, 1))))[:, None].requires_grad_()
     begin = torch.eye(STATES + 1, dtype=torch.float64)[-1:]
     state = (begin, torch.zeros(1, 1, dtype=torch.float64))
-    result = run(part, as_tensors(U_t=whole.T), emitted, state)
-    log_likelihood = result.state[1]
+    result = run(part, as_tensors(U_t=whole.T), emitted, state, return_states=True)
+    log_likelihood = result.states[1].log().sum()
     np.testing.assert_allclose(log_likelihood.item(), np.log(likelihood))
 
     # d log P / d log b is the posterior of the states
-    log_likelihood.sum().backward()
+    log_likelihood.backward()
     got = (emitted.grad * emitted.detach())[:, 0, :STATES]
     np.testing.assert_allclose(got, posterior / likelihood, rtol=1e-10)
 
