@@ -90,6 +90,8 @@ class SequenceClassifier(
     """
 
     task: ClassVar[str] = "classify"
+    _of_classes: ClassVar[bool] = True
+    _learns_anew: ClassVar[bool] = True
 
     def _learn_targets(self, y: Any) -> np.ndarray:  # noqa: ANN401
         classes, ids = np.unique(_labels(y), return_inverse=True)

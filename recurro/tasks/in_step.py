@@ -48,6 +48,9 @@ class StepClassifier(SequenceEstimator):
 
     classes_: np.ndarray
 
+    _of_classes: ClassVar[bool] = True
+    _learns_anew: ClassVar[bool] = True
+
     def _figures(
         self, log_probs: np.ndarray, named: np.ndarray, targets: Sequences
     ) -> dict[str, float]:

@@ -64,6 +64,9 @@ class SequenceEstimator(NetworkEstimator):
 
     kind: ClassVar[type[TaskSettings]] = SequenceSettings
 
+    _of_classes: ClassVar[bool] = False  # all of which must be in the training part
+    _learns_anew: ClassVar[bool] = False  # of targets, from the training part alone
+
     # What a task says.
 
     @abstractmethod
@@ -225,25 +228,20 @@ class SequenceEstimator(NetworkEstimator):
         y: Any,  # noqa: ANN401
         valid: tuple[Data, Any] | None,
     ) -> Examples:
-        items, targets, groups = self._pairs(X, y, self._learn_targets)
+        items, told, groups = self._cut(X, y)
+        targets = self._matched(X, items, told, self._learn_targets)
         if valid is not None:
-            more, theirs, _ = self._pairs(*valid, self._targets)
+            more, theirs = self._pairs(*valid)
             both: Any = [*items, *more]
             return Examples(both, _both(targets, theirs), len(more))
         rows = held_out_rows(
             targets,
             settings.data.held_out,
             settings.train.seed,
-            classes=self.task == "classify",
+            classes=self._of_classes,
             groups=groups,
         )
         rest = np.setdiff1d(np.arange(len(items)), rows)
-        if not len(rest):
-            raise DataError(
-                f"{type(self).__name__}: must have items to learn from beside the "
-                f"{len(rows)} held out, got none (equal ones are not parted). Give "
-                "more, or train with held_out=0."
-            )
         kept: Any = [items[row] for row in rest]
         if not len(rows):
             if settings.data.held_out:
@@ -254,24 +252,29 @@ class SequenceEstimator(NetworkEstimator):
                     stacklevel=3,
                 )
             return Examples(kept, targets[rest], 0)
+        learnt, theirs = targets[rest], targets[rows]
+        if self._learns_anew:
+            told = list(told)
+            learnt = self._learn_targets([told[row] for row in rest])
+            theirs = self._targets([told[row] for row in rows])
         chosen: Any = [items[row] for row in rows]
-        chosen, theirs = self._held_out(chosen, targets[rows])
-        return Examples([*kept, *chosen], _both(targets[rest], theirs), len(chosen))
+        chosen, theirs = self._held_out(chosen, theirs)
+        return Examples([*kept, *chosen], _both(learnt, theirs), len(chosen))
 
     def _tested(self, examples: Examples, X: Data, y: Any) -> Examples:  # noqa: ANN401
         """Examples with some to test on."""
-        items, targets, _ = self._pairs(X, y, self._targets)
+        items, targets = self._pairs(X, y)
         both: Any = [*examples.items, *items]
         targets = _both(examples.targets, targets)
         return Examples(both, targets, examples.held_out, len(items))
 
-    def _pairs(
-        self,
-        X: Data,
-        y: Any,  # noqa: ANN401 (whatever came)
-        targets_of: Callable[[Any], Targets],
-    ) -> tuple[Items, Targets, np.ndarray]:
-        """What is read at once, the targets, and the groups that must not be parted."""
+    def _pairs(self, X: Data, y: Any) -> tuple[Items, Targets]:  # noqa: ANN401
+        """What is read at once, and its targets, such as are known from training."""
+        items, told, _ = self._cut(X, y)
+        return items, self._matched(X, items, told, self._targets)
+
+    def _cut(self, X: Data, y: Any) -> tuple[Items, Any, np.ndarray]:  # noqa: ANN401
+        """What is read at once, what is said of it, and what must not be parted."""
         items, data = self._items(X), self.settings.data
         groups = groups_of(items)
         if isinstance(data, SequenceData) and data.window is not None:
@@ -280,11 +283,21 @@ class SequenceEstimator(NetworkEstimator):
             lengths = [len(item) for item in items]
             cuts, y = self._of_windows(cuts, lengths, y)
             items, groups = cuts.items, groups[cuts.recordings]
+        return items, y, groups
+
+    def _matched(
+        self,
+        X: Data,
+        items: Items,
+        y: Any,  # noqa: ANN401 (whatever came)
+        targets_of: Callable[[Any], Targets],
+    ) -> Targets:
+        """The targets of items, one of each or of each of its steps."""
         targets = targets_of(y)
         self._check_count(items, targets)
         if isinstance(targets, Sequences):
             self._check_steps(X, items, targets)
-        return items, targets, groups
+        return targets
 
     def _check_count(self, items: Items, targets: Any) -> None:  # noqa: ANN401
         count = len(targets) if isinstance(targets, Sized) else 0
@@ -345,7 +358,7 @@ class SequenceEstimator(NetworkEstimator):
     def _answered(self, X: Data, y: Any) -> Answered:  # noqa: ANN401
         """Sequences as the network reads them, with their targets."""
         self._fitted()
-        items, targets, _ = self._pairs(X, y, self._targets)
+        items, targets = self._pairs(X, y)
         return self._answers(self.reader_, items, targets)
 
     def _read(self, X: Data) -> Sequences:

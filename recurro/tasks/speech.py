@@ -91,6 +91,7 @@ class SpeechRecognizer(SequenceEstimator, defaults={"join": 1, "language_model":
     """
 
     task: ClassVar[str] = "transcribe"
+    _learns_anew: ClassVar[bool] = True
     kind: ClassVar[type[TaskSettings]] = SpeechSettings
 
     seed: int

@@ -55,8 +55,9 @@ class SequenceTagger(StepClassifier, without=("column", "encoding", "valid", "te
     Example:
         >>> words = [["the", "can"], ["I", "can"], ["the", "cans"], ["I", "run"]] * 5
         >>> tags = [["DET", "NOUN"], ["PRON", "VERB"]] * 10
-        >>> model = SequenceTagger(hidden_size=16, epochs=10, learning_rate=0.02)
-        >>> model.fit(words, tags).predict([["the", "can"], ["I", "can"]])
+        >>> settings = {"hidden_size": 16, "epochs": 10, "learning_rate": 0.02}
+        >>> model = SequenceTagger(**settings, held_out=0).fit(words, tags)
+        >>> model.predict([["the", "can"], ["I", "can"]])
         [['DET', 'NOUN'], ['PRON', 'VERB']]
 
     References:

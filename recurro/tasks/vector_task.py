@@ -240,15 +240,16 @@ def held_out_rows(
     """Draw the items that choices are made on.
 
     They are spread evenly over the targets in their order, so that each class has its
-    proportion; the last item of a class is never taken. Where each step has a target,
-    they are spread over the lengths.
+    proportion. Where each step has a target, they are spread over the lengths. What has
+    a class that nothing else has is never taken, so that all classes are learnt from.
 
     Args:
         targets: Class ids or numbers ``(items,)``, or those of the steps; or anything
             else ``(items, ...)``.
-        share: How much is wanted, in [0, 1); at least one item if above 0.
+        share: How much is wanted, in [0, 1); if above 0 at least one item, where
+            another is left to learn from.
         seed: Of what is random.
-        classes: Whether the targets are classes of items.
+        classes: Whether the targets are classes.
         groups: What each belongs to ``(items,)``; a group is taken whole or not at all,
             and counts as one item, with the target of its first.
 
@@ -261,22 +262,19 @@ def held_out_rows(
     """
     if share == 0:
         return np.zeros(0, np.int64)
-    if isinstance(targets, Sequences):
-        targets = targets.lengths
-    if targets.ndim > 1:  # such as pictures, which have no order
-        targets = np.zeros(len(targets), np.int64)
-    if groups is not None:
-        _, first, of = np.unique(groups, return_index=True, return_inverse=True)
-        picked = held_out_rows(targets[first], share, seed, classes=classes)
-        return np.flatnonzero(np.isin(of, picked))
-    order = np.random.default_rng(seed).permutation(len(targets))
-    order = order[np.argsort(targets[order], kind="stable")]
-    count = max(1, round(share * len(targets)))
-    places = ((np.arange(count) + 0.5) * len(targets) / count).astype(np.int64)
-    rows = np.sort(order[places])
+    each = np.arange(len(targets)) if groups is None else groups
+    _, first, of = np.unique(each, return_index=True, return_inverse=True)
+    ranks = targets.lengths if isinstance(targets, Sequences) else targets
+    # Pictures and the like have no order.
+    ranks = ranks[first] if ranks.ndim == 1 else np.zeros(len(first), np.int64)
+    order = np.random.default_rng(seed).permutation(len(ranks))
+    order = order[np.argsort(ranks[order], kind="stable")]
+    count = min(max(1, round(share * len(ranks))), len(ranks) - 1)
+    places = ((np.arange(count) + 0.5) * len(ranks) / count).astype(np.int64)
+    held = np.isin(of, order[places])
     if classes:
-        left = np.bincount(targets) - np.bincount(
-            targets[rows], minlength=int(targets.max()) + 1
-        )
-        rows = rows[left[targets[rows]] > 0]
-    return rows
+        steps = targets.lengths if isinstance(targets, Sequences) else 1
+        item, ids = np.repeat(np.arange(len(targets)), steps), flat(targets)
+        alone = ~np.isin(ids, ids[~held[item]])
+        held &= ~np.isin(of, of[item[alone]])
+    return np.flatnonzero(held)

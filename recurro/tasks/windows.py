@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from recurro.data import RecordingWindows, cut_recordings, equal_recordings
@@ -39,13 +41,17 @@ def last_windows(items: Items, window: int) -> list[np.ndarray]:
 
 
 def groups_of(items: Items) -> np.ndarray:
-    """What each item belongs to ``(items,)``: equal series together, a text alone.
+    """What each item belongs to ``(items,)``: those that are equal belong together.
 
     Args:
         items: The items.
     """
     series = [item for item in items if isinstance(item, np.ndarray)]
-    return equal_recordings(series) if series else np.arange(len(items))
+    if series:
+        return equal_recordings(series)
+    first: dict[Any, int] = {}
+    texts = (item if isinstance(item, str) else tuple(item) for item in items)
+    return np.array([first.setdefault(text, row) for row, text in enumerate(texts)])
 
 
 def _series(items: Items) -> list[np.ndarray]:

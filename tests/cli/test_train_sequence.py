@@ -6,7 +6,11 @@ import pytest
 
 from tests.cli.command import complaint, recurro
 
-TABLE = "ab\tabab ba\nxy\txyx yx\nab\tba ab ab\nxy\tyx yx xy\n" * 12
+TABLE = "".join(
+    f"{words[:2]}\t{words} {'-' * n}\n"
+    for n in range(1, 13)
+    for words in ("abab ba", "xyx yx", "ab ba ab", "xy yx xy")
+)
 SERIES = "@classLabel true up down\n@data\n" + "".join(
     f"{n},{n + 1},{n + 2}:up\n{n},{n - 1},{n - 2}:down\n" for n in range(24)
 )

@@ -6,9 +6,11 @@ import pytest
 
 from tests.cli.command import complaint, recurro
 
-ROWS = (
-    "so\tO\nAnna\tB-person\nBo\tI-person\ncame\tO\n\nAnna\tB-person\nsaw\tO\nit\tO\n\n"
-) * 20
+ROWS = "".join(
+    f"so{n}\tO\nAnna\tB-person\nBo\tI-person\ncame\tO\n\n"
+    f"Anna\tB-person\nsaw\tO\nit{n}\tO\n\n"
+    for n in range(20)
+)
 SMALL = ("--hidden-size", 8, "--embedding-size", 8, "--batch-size", 8, "-q")
 SMALL += ("--set", "model.letter_hidden_size=4")
 TREE = "1\tAnna\t_\tPROPN\tNNP\t_\t_\t_\t_\t_\n2\tran\t_\tVERB\tVBD\t_\t_\t_\t_\t_\n\n"
@@ -44,7 +46,9 @@ def test_names(folder):
 
 
 def test_fields_of_conllu(folder):
-    (folder / "trees.conllu").write_text(TREE * 20)
+    (folder / "trees.conllu").write_text(
+        "".join(TREE.replace("Anna", f"Anna{n}") for n in range(20))
+    )
     words = (*SMALL, "--epochs", 1, "--column", "XPOS", "-o", "run")
     assert "hidden Markov" in recurro("train", "tag", "trees.conllu", *words).out
     assert "column: XPOS" in (folder / "run" / "config.yaml").read_text()

@@ -60,8 +60,9 @@ def test_where_attention_looked_is_drawn(numbers):
 
 
 def test_tables_conversations_and_presets(folder):
-    (folder / "pairs.tsv").write_text("a b\tc d\n" * 12)
-    (folder / "talk.yml").write_text("conversations:\n" + "- - a b\n  - c d\n" * 12)
+    (folder / "pairs.tsv").write_text("".join(f"a {n}\tc d\n" for n in range(12)))
+    talk = "".join(f"- - a {n}\n  - c d\n" for n in range(12))
+    (folder / "talk.yml").write_text("conversations:\n" + talk)
     for data, preset in (("pairs.tsv", "cho"), ("talk.yml", "luong")):
         words = ["train", "translate", data, *SMALL, "--preset", preset, "--json"]
         told = json.loads(recurro(*words, "-o", "run", "--overwrite").out)

@@ -37,7 +37,8 @@ def waves(count: int = 60, seed: int = 0) -> tuple[list[np.ndarray], np.ndarray]
     return items, np.array(labels)
 
 
-TEXTS = ["ab ba ab", "ba ab", "xy yx", "yx xy xy"] * 10
+WORDS = ["ab ba ab", "ba ab", "xy yx", "yx xy xy"] * 10
+TEXTS = [f"{text} {'q' * n}" for n, text in enumerate(WORDS, 1)]  # no two are equal
 NAMES = ["ab", "ab", "xy", "xy"] * 10
 
 
@@ -119,11 +120,10 @@ def test_evidence_is_counted_in_the_training_part_alone(tmp_path) -> None:
     words = {"subwords": True, "evidence": True, "out": tmp_path / "run"}
     held = (["zzz yyy", "xy yx"], ["ab", "xy"])
     model = SequenceClassifier(**SMALL, **words, epochs=2)
-    texts = [f"{text} {'q' * n}" for n, text in enumerate(TEXTS, 1)]
-    model.fit(texts + texts[:4], NAMES + NAMES[:4], valid=held, test=(["www"], ["ab"]))
+    model.fit(TEXTS + TEXTS[:4], NAMES + NAMES[:4], valid=held, test=(["www"], ["ab"]))
     assert model.predict(["ab ba", "xyx yx"]).tolist() == ["ab", "xy"]
     plain = SequenceClassifier(**SMALL, subwords=True, evidence=True, held_out=0.0)
-    plain.set_params(epochs=1).fit(texts, NAMES)  # equal texts count once
+    plain.set_params(epochs=1).fit(TEXTS, NAMES)  # equal texts count once
     counts = model.network_.evidence.counts
     assert torch.equal(counts, plain.network_.evidence.counts)
     features = word_features(["ab", "zzz", "www"])

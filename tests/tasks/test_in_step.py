@@ -179,6 +179,13 @@ def test_nothing_leaks_from_what_is_held_out() -> None:
     model = Framer(epochs=1).fit(items, labels, valid=(wild, labels))
     plain = Framer(epochs=1, held_out=0.0).fit(items, labels)
     assert model.reader_ == plain.reader_
+    for row in range(20):  # wherever it is, a class that comes once is learnt from
+        rare = [*labels[:row], ["rare"] * len(labels[row]), *labels[row + 1 :]]
+        held = Framer(epochs=1, held_out=0.5)
+        examples = held._examples(held.settings, items, rare, None)
+        (_, learnt), _ = examples.parts()
+        assert held._counts.tolist() == np.bincount(learnt.values).tolist()
+        assert "rare" in held.classes_
     with pytest.raises(DataError, match="step 1 of item 0 must be one of the 2 seen"):
         Framer(epochs=1).fit(items, labels, valid=([[0.0, 1.0]], [["up", "left"]]))
 

@@ -161,7 +161,8 @@ def test_vocabularies_are_of_the_training_part_alone(tokens: str, joint: bool) -
 
 def test_byte_pairs_are_joint_and_embeddings_shared() -> None:
     settings = {**SMALL, "tokens": "bpe:280", "joint": True, "epochs": 1}
-    model = Translator(**settings).fit(["ab ab ab"] * 20, ["cd cd cd"] * 20)
+    texts = [f"ab ab ab {n}" for n in range(20)]
+    model = Translator(**settings).fit(texts, ["cd cd cd"] * 20)
     assert {"ab", "cd"} <= set(model.tokenizer_.symbols)
     network = model.network_
     assert network.encoder.inputs.weight is network.head.embedding.weight
@@ -170,7 +171,8 @@ def test_byte_pairs_are_joint_and_embeddings_shared() -> None:
 
 def test_sources_may_be_reversed_and_lowered() -> None:
     settings = {**SMALL, "reverse": True, "lower": True, "epochs": 1}
-    model = Translator(**settings).fit(["A b"] * 20, ["C d"] * 20)
+    texts = [f"A b {n}" for n in range(20)]
+    model = Translator(**settings).fit(texts, ["C d"] * 20)
     assert model.reader_(["a B"]).values.tolist()[::-1] == [
         *model.reader_.tokenizer.encode("a b\n").tolist()
     ]
