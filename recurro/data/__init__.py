@@ -10,6 +10,7 @@ from recurro.data.batching import (
     line_batch,
     line_batches,
     line_groups,
+    padding,
     shrink,
 )
 from recurro.data.calendar import calendar, next_times, season_length_of, with_calendar
@@ -66,7 +67,7 @@ from recurro.data.numbered_pictures import (
     read_numbered,
 )
 from recurro.data.numbered_texts import NumberedTexts, liked_posts, paid_adverts
-from recurro.data.pairs import padding, pair_batches, pair_groups
+from recurro.data.pairs import pair_batches, pair_groups
 from recurro.data.parallel import TextPairs, read_pairs
 from recurro.data.pictures import fit_picture, read_picture
 from recurro.data.prices import garch_prices, log_returns

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,8 +19,14 @@ IGNORED = -1
 _POOL = 64
 """Batches that are sorted by length together, if that leaves little padding."""
 
-_PADDING = 0.1
+PADDING = 0.1
 """The share of padding above which more are."""
+
+_MORE = 2
+"""Times the wanted lines that a batch may have, where batches differ in size."""
+
+_AREA = 4_000_000
+"""Batches that are weighed against each other at once, as memory allows."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -200,9 +206,12 @@ def line_groups(
         generator: Where given, lines are shuffled, sorted by length within pools of 64
             batches (of four times as many as long as more than a tenth of the batches
             is padding), and the batches shuffled. Without, all are sorted by length.
+            Where more than a tenth is padding even so, as of a few lines of very
+            different lengths, batches differ in size; see `least_padded`.
 
     Returns:
-        The line numbers of each group; every line is in exactly one.
+        The line numbers of each group, as many groups as there are without; every line
+        is in exactly one.
 
     Example:
         >>> [group.tolist() for group in line_groups(np.array([3, 1, 2]), 2)]
@@ -217,9 +226,11 @@ def line_groups(
     order = torch.randperm(count, generator=generator).numpy()
     pool = _POOL * batch_size
     groups = _in_pools(lengths, order, pool, batch_size)
-    while pool < count and _padding(lengths, groups) > _PADDING:
+    while pool < count and padding(lengths, groups) > PADDING:
         pool *= 4
         groups = _in_pools(lengths, order, pool, batch_size)
+    if padding(lengths, groups) > PADDING:
+        groups = least_padded(np.concatenate(groups), [lengths], batch_size)
     shuffled = torch.randperm(len(groups), generator=generator).tolist()
     return [groups[i] for i in shuffled]
 
@@ -236,10 +247,77 @@ def _in_pools(
     return groups
 
 
-def _padding(lengths: np.ndarray, groups: list[np.ndarray]) -> float:
-    """The share of batches that is padding."""
-    laid = sum(len(group) * int(lengths[group].max()) for group in groups)
-    return 1 - lengths.sum() / laid if laid else 0.0
+def least_padded(
+    order: np.ndarray, lengths: Sequence[np.ndarray], batch_size: int
+) -> list[np.ndarray]:
+    """Cut lines into batches of different sizes, so that least of them is padding.
+
+    Long lines come in batches of few, short ones in batches of many, at most twice
+    ``batch_size``. Of all ways to cut the lines of up to 64 batches into as many, the
+    best one is found: with s(k, j) the least number of steps that k batches of the
+    first j lines take, s(k, j) = min_n s(k - 1, j - n) + n max(lengths of the last n).
+
+    Args:
+        order: The numbers of the lines, those alike side by side ``(lines,)``.
+        lengths: The length of each line, or several of each: of source and target.
+        batch_size: How many lines to a batch on average, >= 1.
+
+    Returns:
+        The line numbers of each batch, as many as if all but the last had that size.
+
+    Example:
+        >>> lengths = np.array([2, 2, 2, 2, 9, 10])
+        >>> [len(group) for group in least_padded(np.arange(6), [lengths], 3)]
+        [4, 2]
+    """
+    batches = _AREA // (_MORE * batch_size**2)
+    pool = batch_size * min(max(4, batches), _POOL)
+    parts = [order[i : i + pool] for i in range(0, len(order), pool)]
+    return [
+        group
+        for part in parts
+        for group in np.split(part, _best_cuts([i[part] for i in lengths], batch_size))
+    ]
+
+
+def _best_cuts(lengths: Sequence[np.ndarray], batch_size: int) -> list[int]:
+    """Where batches begin, but the first; see `least_padded`."""
+    count = len(lengths[0])
+    batches, most = -(-count // batch_size), min(_MORE * batch_size, count)
+    area = np.full((most + 1, count + 1), np.inf)  # of n lines that end at j
+    longest = np.zeros((len(lengths), count + 1))
+    for n in range(1, most + 1):
+        last = np.stack(lengths)[:, : count + 1 - n]
+        longest[:, n:] = np.maximum(longest[:, n:], last)
+        area[n, n:] = n * longest[:, n:].sum(0)
+    steps = np.full(count + 1, np.inf)
+    steps[0] = 0
+    sizes = np.zeros((batches, count + 1), np.int64)
+    for k in range(batches):
+        before, steps = steps, np.full(count + 1, np.inf)
+        for n in range(1, most + 1):
+            found = before[: count + 1 - n] + area[n, n:]
+            better = found < steps[n:]
+            steps[n:][better], sizes[k, n:][better] = found[better], n
+    cuts = [count]
+    for k in reversed(range(batches)):
+        cuts.append(cuts[-1] - int(sizes[k, cuts[-1]]))
+    return cuts[-2:0:-1]
+
+
+def padding(lengths: np.ndarray, groups: list[np.ndarray]) -> float:
+    """The share of the steps of batches that only fill them up.
+
+    Args:
+        lengths: The length of each line ``(lines,)``.
+        groups: The numbers of the lines in each batch.
+
+    Example:
+        >>> round(padding(np.array([3, 1]), [np.array([0, 1])]), 3)
+        0.333
+    """
+    steps = sum(len(group) * int(lengths[group].max()) for group in groups)
+    return float(1 - lengths.sum() / steps) if steps else 0.0
 
 
 def line_batch(

@@ -8,11 +8,12 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
+from recurro.data.batching import PADDING, least_padded, padding
 from recurro.data.sequences import Sequences
 from recurro.errors import ArgumentError, DataError
 from recurro.types import Batch, Shard
 
-__all__ = ["padding", "pair_batches", "pair_groups"]
+__all__ = ["pair_batches", "pair_groups"]
 
 _POOL = 256
 """Batches that are sorted by length together."""
@@ -36,7 +37,9 @@ def pair_groups(
         targets: The length of each target ``(pairs,)``.
         batch_size: Pairs in a group, >= 1; the last group may be smaller.
         generator: Where given, pairs are shuffled before those within 256 batches are
-            sorted, and groups after; the same pairs then meet in no two passes.
+            sorted, and groups after; the same pairs then meet in no two passes. Where
+            more than a tenth of either side is padding, groups differ in size; see
+            `least_padded`.
 
     Returns:
         The numbers of the pairs in each group; every pair is in exactly one.
@@ -69,6 +72,9 @@ def pair_groups(
         groups += np.split(part, range(batch_size, len(part), batch_size))
     if generator is None:
         return groups
+    pairs = [sources, targets]
+    if max(padding(each, groups) for each in pairs) > PADDING:
+        groups = least_padded(np.concatenate(groups), pairs, batch_size)
     shuffled = torch.randperm(len(groups), generator=generator).tolist()
     return [groups[number] for number in shuffled]
 
@@ -107,18 +113,3 @@ def pair_batches(
     lengths = sources.lengths, targets.lengths
     for rows in pair_groups(*lengths, batch_size, generator=generator):
         yield sources.batch(rows[shard.rank :: shard.world], targets)
-
-
-def padding(lengths: np.ndarray, groups: list[np.ndarray]) -> float:
-    """The share of steps that only fill up batches.
-
-    Args:
-        lengths: The length of each sequence.
-        groups: The numbers of the sequences in each batch.
-
-    Example:
-        >>> round(padding(np.array([3, 1]), [np.array([0, 1])]), 3)
-        0.333
-    """
-    steps = sum(len(group) * lengths[group].max() for group in groups)
-    return float(1 - lengths.sum() / steps)

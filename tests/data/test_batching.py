@@ -1,5 +1,6 @@
+import json
 import string
-from itertools import chain
+from itertools import chain, combinations
 
 import numpy as np
 import pytest
@@ -15,10 +16,15 @@ from recurro.data import (
     line_batch,
     line_batches,
     line_groups,
+    padding,
+    read_labelled,
+    read_tagged,
     shrink,
 )
+from recurro.data.batching import least_padded
 from recurro.errors import ArgumentError, DataError
 from recurro.types import Shard
+from tests.datasets import dataset
 
 ALPHABET = np.arange(26, dtype=np.uint8)
 
@@ -268,7 +274,7 @@ def test_groups_hold_every_line_once(lengths, batch_size, seed):
     first = groups()
     assert sorted(chain(*first)) == list(range(len(lengths)))
     assert len(first) == -(-len(lengths) // batch_size)
-    assert all(len(group) <= batch_size for group in first)
+    assert all(len(group) <= 2 * batch_size for group in first)
     assert first == groups()
 
 
@@ -294,6 +300,67 @@ def test_heavy_tails_are_sorted_in_larger_pools(shape):
     padded = sum(lengths[group].max() * len(group) for group in groups)
     assert 1 - lengths.sum() / padded < 0.1
     assert sorted(np.concatenate(groups)) == list(range(len(lengths)))
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 30), st.integers(1, 30)), min_size=1, max_size=9),
+    st.integers(1, 4),
+)
+def test_batches_of_different_sizes_are_the_best_there_are(pairs, batch_size):
+    lengths, count = [np.array(side) for side in zip(*pairs, strict=True)], len(pairs)
+
+    def steps(groups):
+        return sum(len(g) * side[g].max() for g in groups for side in lengths)
+
+    found = least_padded(np.arange(count), lengths, batch_size)
+    assert np.concatenate(found).tolist() == list(range(count))
+    assert len(found) == -(-count // batch_size)
+    ways = (
+        np.split(np.arange(count), cuts)
+        for cuts in combinations(range(1, count), len(found) - 1)
+    )
+    fit = [way for way in ways if max(map(len, way)) <= 2 * batch_size]
+    assert steps(found) == min(map(steps, fit))
+
+
+def sizes_of(name):
+    """How many tokens the items of a real set have, and how many make a batch."""
+    if name == "jsb-chorales":
+        path = dataset("jsb-chorales/jsb-chorales-quarter.json")
+        return np.array([len(piece) for piece in json.loads(path.read_text())["train"]])
+    if name == "kanji-strokes":
+        with np.load(dataset("kanji-strokes/short_kanji.npz")) as saved:
+            return saved["train_lengths"].astype(np.int64)
+    if name in ("ud-english-ewt/train.tsv", "wnut17/wnut17train.conll"):
+        words = read_tagged(dataset(name), "2").words
+        return np.array([len(sentence) for sentence in words])
+    items = read_labelled(dataset(name)).items
+    if name == "surnames":
+        return np.array([len(item) + 1 for item in items])
+    texts = isinstance(items[0], str)
+    return np.array([len(item.split()) + 1 if texts else len(item) for item in items])
+
+
+@pytest.mark.parametrize(
+    ("name", "batch_size"),
+    [
+        ("sst2/stsa.binary.train", 50),
+        ("sms-spam/sms_dev.tsv", 32),
+        ("surnames", 64),
+        ("japanese-vowels/JapaneseVowels_TRAIN.ts", 16),
+        ("ud-english-ewt/train.tsv", 32),
+        ("wnut17/wnut17train.conll", 16),
+        ("jsb-chorales", 16),
+        ("kanji-strokes", 50),
+    ],
+)
+def test_a_tenth_of_the_batches_of_real_sets_at_most_is_padding(name, batch_size):
+    lengths = sizes_of(name)
+    few = np.random.default_rng(0).permutation(len(lengths))[: 12 * batch_size]
+    for some in (lengths, lengths[few]):  # a dozen batches are enough
+        groups = line_groups(some, batch_size, generator=generator(0))
+        assert padding(some, groups) < 0.1
+        assert len(groups) == -(-len(some) // batch_size)
 
 
 def test_a_process_without_lines_gets_an_idle_row(lines):
