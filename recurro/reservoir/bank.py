@@ -43,10 +43,14 @@ class Bank:
     outputs: int
 
     @property
+    def units(self) -> int:
+        """Units of all reservoirs."""
+        return sum(pool.units for pool in self.pools)
+
+    @property
     def features(self) -> int:
         """Width of z_t."""
-        units = sum(pool.units for pool in self.pools)
-        return (self.bias != 0) + self.inputs + units * (1 + self.squares)
+        return (self.bias != 0) + self.inputs + self.units * (1 + self.squares)
 
     def __call__(
         self,

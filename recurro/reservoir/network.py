@@ -93,7 +93,7 @@ class EchoStateNetwork(BaseEstimator):
         >>> model.evaluate(wave[:-1], wave[1:])["nrmse"] < 1e-3
         True
         >>> model.generate(3, wave[:300]).round(3)
-        array([ 1.   ,  0.941,  0.797])
+        array([0.894, 0.722, 0.485])
 
     References:
         Jaeger (2001), GMD report 148; Lukoševičius (2012),
@@ -316,6 +316,39 @@ class EchoStateNetwork(BaseEstimator):
         figures = self.evaluate(X, Y)
         return figures.get("accuracy", 1 - figures.get("nrmse", 0.0) ** 2)
 
+    def draw(self, inputs: int, outputs: int = 0) -> Bank:
+        """Reservoirs as ``fit`` draws them, for inputs and feedback of these widths.
+
+        Args:
+            inputs: Width of x_t.
+            outputs: Width of what is fed back; 0 without feedback.
+
+        Raises:
+            ArgumentError: If an argument is out of its range, or both widths are 0.
+        """
+        self._check()
+        if not inputs and not outputs:
+            raise ArgumentError(
+                "EchoStateNetwork: there must be inputs or feedback, got neither. Pass "
+                "X, or set feedback."
+            )
+        return draw_bank(
+            inputs,
+            outputs,
+            units=self.units,
+            spectral_radius=self.spectral_radius,
+            leak_rate=self.leak_rate,
+            input_scaling=self.input_scaling,
+            activation=self.activation,
+            bias=self.bias,
+            connectivity=self.connectivity,
+            feedback=self.feedback,
+            squares=self.squares,
+            arrangement=self.arrangement,
+            dtype=self.dtype,
+            random_state=self.random_state,
+        )
+
     @property
     def radius_(self) -> tuple[float, ...]:
         """The spectral radius of each reservoir, as it was reached."""
@@ -332,27 +365,7 @@ class EchoStateNetwork(BaseEstimator):
 
     def _begin(self, inputs: int, targets: Targets) -> None:
         """Draw the reservoirs and make the readout ready."""
-        if not inputs and not self.feedback:
-            raise ArgumentError(
-                "EchoStateNetwork: there must be inputs or feedback, got neither. Pass "
-                "X, or set feedback."
-            )
-        bank = draw_bank(
-            inputs,
-            targets.width if self.feedback else 0,
-            units=self.units,
-            spectral_radius=self.spectral_radius,
-            leak_rate=self.leak_rate,
-            input_scaling=self.input_scaling,
-            activation=self.activation,
-            bias=self.bias,
-            connectivity=self.connectivity,
-            feedback=self.feedback,
-            squares=self.squares,
-            arrangement=self.arrangement,
-            dtype=self.dtype,
-            random_state=self.random_state,
-        )
+        bank = self.draw(inputs, targets.width if self.feedback else 0)
         given = self.readout
         self.readout_: Any = Ridge(self.ridge) if given is None else deepcopy(given)
         self.readout_.begin(bank.features, targets.width)

@@ -128,7 +128,7 @@ def nrmse(truth: np.ndarray, told: np.ndarray) -> float:
         told: What was told, of the same shape.
 
     Example:
-        >>> nrmse(np.array([[0.0], [2.0]]), np.array([[0.0], [1.0]])).round(4)
+        >>> round(nrmse(np.array([[0.0], [2.0]]), np.array([[0.0], [1.0]])), 4)
         0.7071
     """
     error = float(np.square(told - truth).sum())
