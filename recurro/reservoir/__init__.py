@@ -10,6 +10,8 @@ Example:
 
 from __future__ import annotations
 
+from recurro.reservoir.check import EchoStateCheck, check_echo_state
+from recurro.reservoir.kernel import ReservoirKernel, items
 from recurro.reservoir.network import EchoStateNetwork
 from recurro.reservoir.online import (
     LeastMeanSquares,
@@ -19,9 +21,13 @@ from recurro.reservoir.online import (
 from recurro.reservoir.readout import Ridge
 
 __all__ = [
+    "EchoStateCheck",
     "EchoStateNetwork",
     "LeastMeanSquares",
     "OnlineReadout",
     "RecursiveLeastSquares",
+    "ReservoirKernel",
     "Ridge",
+    "check_echo_state",
+    "items",
 ]
