@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from recurro.report.chart import Chart, Level, Line
-from recurro.report.content import Report, Sample, read_report
+from recurro.report.content import Picture, Report, Sample, read_report
 from recurro.report.html import report_html, write_report
 from recurro.report.table import baseline_table, rich_table
 
@@ -11,6 +11,7 @@ __all__ = [
     "Chart",
     "Level",
     "Line",
+    "Picture",
     "Report",
     "Sample",
     "baseline_table",

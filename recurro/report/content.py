@@ -11,9 +11,12 @@ from recurro.report.chart import Chart, Level, Line
 from recurro.report.table import Rows
 from recurro.train import RunFolder
 
-__all__ = ["Report", "Sample", "read_report"]
+__all__ = ["Picture", "Report", "Sample", "read_report"]
 
 CHARTS = "charts.json"
+
+MEDIA = {".png": "image/png", ".svg": "image/svg+xml"}
+"""What is shown of the files in a run folder, by how they end."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,24 @@ class Sample:
 
 
 @dataclass(frozen=True)
+class Picture:
+    """A picture that a task left in its run.
+
+    Attributes:
+        name: Of the file, such as ``attention.svg``.
+        content: All of the file.
+    """
+
+    name: str
+    content: bytes
+
+    @property
+    def medium(self) -> str:
+        """What kind of file it is, as ``image/png``."""
+        return MEDIA[Path(self.name).suffix]
+
+
+@dataclass(frozen=True)
 class Report:
     """All that the page shows; what is empty is left out of it.
 
@@ -42,6 +63,7 @@ class Report:
         tested: The same on the part that was tested on.
         samples: Texts that the model wrote.
         charts: Drawings of what the model told.
+        pictures: Pictures that lie in the run.
         config: Settings, sections within sections.
         environment: Versions and machine.
     """
@@ -52,6 +74,7 @@ class Report:
     tested: Rows = ()
     samples: Sequence[Sample] = ()
     charts: Sequence[Chart] = ()
+    pictures: Sequence[Picture] = ()
     config: Mapping[str, Any] | None = None
     environment: Mapping[str, Any] | None = None
 
@@ -62,7 +85,8 @@ def read_report(run: str | Path) -> Report:
     Args:
         run: The folder, with ``config.yaml``, ``env.json`` and, once they are
             written, ``metrics.jsonl``, ``baselines.json`` and ``test.json`` (lists of
-            rows), ``samples.json`` (a list of title and text) and ``charts.json``.
+            rows), ``samples.json`` (a list of title and text) and ``charts.json``, and
+            pictures.
 
     Raises:
         RunError: If there is no run, or a file was changed or damaged.
@@ -88,6 +112,11 @@ def read_report(run: str | Path) -> Report:
         tested=tested,
         samples=[Sample(**sample) for sample in samples],
         charts=[_chart(tree) for tree in charts],
+        pictures=[
+            Picture(name, (folder.path / name).read_bytes())
+            for name in sorted(has)
+            if Path(name).suffix in MEDIA
+        ],
         config=folder.read_config() if "config.yaml" in has else None,
         environment=environment,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from html import escape
@@ -11,7 +12,7 @@ from typing import Any
 
 from recurro import __version__
 from recurro.report.chart import Chart, Level, Line, line_chart
-from recurro.report.content import CHARTS, Report, Sample, read_report
+from recurro.report.content import CHARTS, Picture, Report, Sample, read_report
 from recurro.report.style import STYLE
 from recurro.report.table import Rows, as_cells, readable
 from recurro.train import RunFolder
@@ -79,6 +80,7 @@ def report_html(report: Report) -> str:
             _section("Beside its baselines", _comparison(report.rows)),
             *(_section(_text(chart.title), _drawn(chart)) for chart in report.charts),
             _section("On the part to test on", _comparison(report.tested)),
+            _section("Pictures", _pictures(report.pictures)),
             _section("Samples", _samples(report.samples)),
             _section("Configuration", _settings(report.config)),
             _section("Environment", _settings(report.environment)),
@@ -87,7 +89,7 @@ def report_html(report: Report) -> str:
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta http-equiv="Content-Security-Policy" '
-        "content=\"default-src 'none'; style-src 'unsafe-inline'\">"
+        "content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'\">"
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<meta name="color-scheme" content="light dark">'
         f"<title>{title}</title><style>{STYLE}</style></head>\n"
@@ -113,6 +115,16 @@ def _text(value: object) -> str:
 
 def _section(heading: str, content: str) -> str:
     return f"<section><h2>{heading}</h2>{content}</section>" if content else ""
+
+
+def _pictures(pictures: Sequence[Picture]) -> str:
+    """Pictures of a run, held by the page itself."""
+    return "".join(
+        f"<figure><img alt='{_text(picture.name)}' src='data:{picture.medium};base64,"
+        f"{b64encode(picture.content).decode()}'>"
+        f"<figcaption>{_text(picture.name)}</figcaption></figure>"
+        for picture in pictures
+    )
 
 
 def _of_kind(report: Report, kind: str) -> list[Mapping[str, Any]]:

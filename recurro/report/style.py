@@ -45,6 +45,10 @@ figcaption { display: flex; flex-wrap: wrap; gap: 4px 20px; font-size: 13px; }
 .key.band::before { border-top: 12px solid var(--train); opacity: 0.35; }
 .key.skipped::before { width: 0; border: 5px solid transparent; border-top: 0;
   border-bottom: 8px solid var(--skip); }
+figure { margin: 14px 0; }
+figure img { display: block; max-width: 100%; background: #fff; padding: 8px;
+  border-radius: 6px; }
+figcaption { color: var(--soft); font-size: 12.5px; margin-top: 6px; }
 svg { display: block; width: 100%; min-width: 560px; height: auto; margin-top: 6px; }
 svg text { fill: var(--ink); font-size: 12.5px; font-variant-numeric: tabular-nums; }
 svg .tick { fill: var(--soft); }

@@ -54,7 +54,7 @@ ENVIRONMENT = {"torch": "2.13.0", "gpu": None}
 class Page(HTMLParser):
     """What a browser would make of a page: its tags, and the text of each."""
 
-    VOID = ("meta", "br")
+    VOID = ("meta", "br", "img")
 
     def __init__(self, page):
         super().__init__()
@@ -215,6 +215,20 @@ def test_writes_what_the_folder_holds(tmp_path):
         {"title": "wild?", "text": "\x00ß漢"},
     ]
     RunFolder.open(run.path)
+
+
+def test_pictures_of_the_run_are_in_the_page(tmp_path):
+    run = folder(tmp_path)
+    (run.path / "attention.svg").write_text("<svg/>")
+    (run.path / "look's.png").write_bytes(b"\x89PNG")
+    page = Page(write_report(run.path).read_text(encoding="utf-8"))
+    shown = [value for name, value in page.attributes if name == "src"]
+    assert shown == [
+        "data:image/svg+xml;base64,PHN2Zy8+",
+        "data:image/png;base64,iVBORw==",
+    ]
+    assert page.of("figcaption") == ["attention.svg", "look's.png"]
+    assert "img-src data:" in report_html(read_report(run.path))
 
 
 def test_samples_are_kept_until_new_ones_come(tmp_path):
