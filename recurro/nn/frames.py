@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from recurro.errors import ArgumentError
 from recurro.types import Float
@@ -34,7 +35,7 @@ class _Convolutions(nn.Module):
         shape: Of a picture: ``(height, width)`` or ``(height, width, channels)``.
         least: The length of a side at which no further layer halves it.
         seen: Whether norm_k normalises over a batch, and conv_1 reads the greatest of
-            the channels too; without, norm_k does nothing.
+            the channels alone; without, norm_k does nothing, and it reads all.
 
     Raises:
         ArgumentError: If the shape is none of these.
@@ -53,7 +54,7 @@ class _Convolutions(nn.Module):
         while min(height, width) >> layers > least and layers < _LAYERS:
             layers += 1
         self.seen = seen
-        filters = (channels + seen, *_FILTERS[seen : seen + layers])
+        filters = (1 if seen else channels, *_FILTERS[seen : seen + layers])
         self.convolutions = nn.ModuleList(
             nn.Conv2d(a, b, 3, stride=2, padding=1) for a, b in pairwise(filters)
         )
@@ -65,6 +66,12 @@ class _Convolutions(nn.Module):
         self.grid = (height, width)
         self.filters = filters[-1]
 
+    def planes(
+        self, pictures: Float[Tensor, "... pixels"]
+    ) -> Float[Tensor, "pictures channels rows columns"]:
+        """A plane for each channel of each picture."""
+        return pictures.reshape(-1, *self.shape).permute(0, 3, 1, 2)
+
     def convolve(
         self, pictures: Float[Tensor, "... pixels"]
     ) -> Float[Tensor, "pictures filters rows columns"]:
@@ -73,9 +80,9 @@ class _Convolutions(nn.Module):
         Args:
             pictures: The numbers of each in the order of its shape.
         """
-        x = pictures.reshape(-1, *self.shape).permute(0, 3, 1, 2)
+        x = self.planes(pictures)
         if self.seen:
-            x = torch.cat([x, x.amax(1, keepdim=True)], 1)
+            x = x.amax(1, keepdim=True)
         for convolution, norm in zip(self.convolutions, self.norms, strict=True):
             x = norm(convolution(x)).relu()
         return x
@@ -122,10 +129,12 @@ class FrameEncoder(_Convolutions):
 class GridEncoder(_Convolutions):
     """Convolutions over a picture, and a vector for each part of it.
 
-    y = relu(norm conv_{k+1} ... relu(norm conv_1 [x, max x])) and m_i = y_i + relu(norm
-    around y)_i + P g_i, with 3 x 3 filters of which the first k move by two; max x, the
-    greatest of the channels, in which a shape looks alike in each colour; ``around``,
-    filters that look three parts far; and g_i, where part i lies.
+    y = relu(norm conv_{k+1} ... relu(norm conv_1 max x)) and m_i = y_i + relu(norm
+    around y)_i + relu(norm C mean x)_i + P g_i, with 3 x 3 filters of which the first k
+    move by two; ``around``, filters that look three parts far; and g_i, where part i
+    lies. Form is seen without colour, in max x, the greatest of the channels, so that
+    what was learnt of a shape in one colour holds for it in all; colour without form,
+    in mean x, the mean over each part.
 
     Args:
         shape: Of a picture: ``(height, width)`` or ``(height, width, channels)``.
@@ -145,7 +154,8 @@ class GridEncoder(_Convolutions):
     References:
         Xu et al. (2015), arXiv:1502.03044, section 3.1.1 (a vector for each part);
         Ioffe and Szegedy (2015), arXiv:1502.03167 (the norms); Yu and Koltun (2016),
-        arXiv:1511.07122 (filters that look far).
+        arXiv:1511.07122 (filters that look far); Livingstone and Hubel (1988),
+        doi:10.1126/science.3283936 (form and colour apart, as eyes have them).
     """
 
     def __init__(self, shape: Sequence[int], size: int) -> None:
@@ -154,6 +164,8 @@ class GridEncoder(_Convolutions):
         self.last_norm = nn.BatchNorm2d(size)
         self.around = nn.Conv2d(size, size, 3, padding=_FAR, dilation=_FAR)
         self.around_norm = nn.BatchNorm2d(size)
+        self.colour = nn.Conv2d(self.shape[2], size, 1)
+        self.colour_norm = nn.BatchNorm2d(size)
         self.places = Places(self.grid, size)
 
     def forward(
@@ -166,6 +178,8 @@ class GridEncoder(_Convolutions):
         """
         found = self.last_norm(self.last(self.convolve(pictures))).relu()
         found = found + self.around_norm(self.around(found)).relu()
+        coarse = functional.adaptive_avg_pool2d(self.planes(pictures), self.grid)
+        found = found + self.colour_norm(self.colour(coarse)).relu()
         return self.places(found.flatten(2).permute(2, 0, 1))
 
 

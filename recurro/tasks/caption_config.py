@@ -70,6 +70,7 @@ class CaptionTraining(WriterTraining):
 
     epochs: int = Field(default=14, ge=1)
     learning_rate: float = Field(default=0.003, gt=0, allow_inf_nan=False)
+    average: float | None = Field(default=0.99, gt=0, lt=1)
     warmup_steps: int = Field(default=100, ge=0)
 
 

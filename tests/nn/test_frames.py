@@ -41,7 +41,8 @@ def test_shapes_that_are_none(shape):
 @pytest.mark.parametrize("shape", [(32, 32, 3), (20, 24), (64, 48, 3)])
 def test_each_part_of_a_picture_has_a_vector(shape):
     encoder = GridEncoder(shape, size=5).eval()
-    for norm in (*encoder.norms, encoder.last_norm, encoder.around_norm):
+    norms = (encoder.last_norm, encoder.around_norm, encoder.colour_norm)
+    for norm in (*encoder.norms, *norms):
         nn.init.uniform_(norm.running_mean)
         nn.init.uniform_(norm.running_var, 0.5, 2)
     pictures = torch.randn(2, *shape)
@@ -49,12 +50,14 @@ def test_each_part_of_a_picture_has_a_vector(shape):
     rows, columns = encoder.grid
     assert found.shape == (rows * columns, 2, 5)
     x = pictures[1] if len(shape) == 3 else pictures[1, ..., None]
-    x = x.permute(2, 0, 1)[None]
-    x = torch.cat([x, x.max(dim=1, keepdim=True).values], dim=1)
+    planes = x.permute(2, 0, 1)[None]
+    x = planes.max(dim=1, keepdim=True).values
     for layer, norm in zip(encoder.convolutions, encoder.norms, strict=True):
         x = convolved(x, layer, norm, stride=2)
     x = convolved(x, encoder.last, encoder.last_norm)
     x = (x + convolved(x, encoder.around, encoder.around_norm, far=3))[0]
+    coarse = nn.functional.adaptive_avg_pool2d(planes, encoder.grid)
+    x = x + convolved(coarse, encoder.colour, encoder.colour_norm, far=0)[0]
     for row, column in ((0, 0), (rows - 1, 1)):
         where = torch.tensor([2 * row / (rows - 1) - 1, 2 * column / (columns - 1) - 1])
         expected = x[:, row, column] + encoder.places.linear(where)
@@ -63,7 +66,7 @@ def test_each_part_of_a_picture_has_a_vector(shape):
 
 def convolved(x, layer, norm, stride=1, far=1):
     """A convolution, normalised by what is known of all pictures."""
-    x = nn.functional.conv2d(x, layer.weight, layer.bias, stride, far, far)
+    x = nn.functional.conv2d(x, layer.weight, layer.bias, stride, far, max(far, 1))
     mean, spread = (v[:, None, None] for v in (norm.running_mean, norm.running_var))
     return ((x - mean) / (spread + norm.eps).sqrt()).relu()
 
