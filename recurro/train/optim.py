@@ -108,11 +108,15 @@ def worse_than_before(scores: Sequence[float], nonmonotone: int) -> bool:
 class Average:
     """The mean of the weights over the updates since it began, or over the latest.
 
-    mean_n = mean_{n-1} + max(1 - d, 1 / n) (w_n - mean_{n-1}),  d the decay
+    mean_n = mean_{n-1} + s_n (w_n - mean_{n-1})
+
+    with s_n = 1 / n for the mean over all, and max(1 - d, 10 / (n + 9)) for a decay d:
+    about the last 1 / (1 - d) count, or the last tenth while there were fewer than ten
+    times so many.
 
     Args:
         parameters: The weights.
-        decay: In (0, 1]; 1 for the mean over all.
+        decay: d in (0, 1), or 1 for the mean over all.
 
     Example:
         >>> weight = nn.Parameter(torch.tensor([1.0]))
@@ -150,7 +154,8 @@ class Average:
         """Count today's weights in, if averaging has begun."""
         if self._means:
             self._count += 1
-            share = max(1 - self._decay, 1 / self._count)
+            n = self._count
+            share = 1 / n if self._decay == 1 else max(1 - self._decay, 10 / (n + 9))
             for mean, parameter in zip(self._means, self._parameters, strict=True):
                 mean.lerp_(parameter, share)
 

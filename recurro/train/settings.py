@@ -120,8 +120,8 @@ class TrainSettings(Settings):
         weight_decay: Added to the gradient as ``weight_decay * w`` (for adamw taken off
             the weight instead, times the rate), on every parameter, biases too.
         average: Decay d of a running mean of the weights, in (0, 1); the mean is what
-            is scored and kept. After n updates mean += max(1 - d, 1 / n) (w - mean):
-            about the last 1 / (1 - d) count. ``None`` for the weights themselves.
+            is scored and kept. Of n updates the last 1 / (1 - d) or so count, at most
+            the last tenth. ``None`` for the weights themselves.
         nonmonotone: For asgd: averaging begins when validation is worse than the best
             of all but the last ``nonmonotone`` validations.
         schedule: ``constant``; ``cosine``, down to ``final_rate`` at the end of the

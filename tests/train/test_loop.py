@@ -217,7 +217,7 @@ def test_a_running_mean_is_scored_and_kept():
     train(task, changed(average=0.9, epochs=3, keep="last"))
     mean = torch.zeros_like(path[0])
     for n, latest in enumerate(path, 1):
-        mean += max(0.1, 1 / n) * (latest - mean)
+        mean += max(0.1, 10 / (n + 9)) * (latest - mean)
     torch.testing.assert_close(task.seen[-1], mean)
     torch.testing.assert_close(weights(task), mean)
 

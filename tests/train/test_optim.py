@@ -102,8 +102,8 @@ def test_the_average_is_the_mean_of_the_weights_since_it_began():
     torch.testing.assert_close(parameter.data, weights[-1], rtol=0, atol=0)
 
 
-def test_a_running_mean_is_plain_until_its_window_is_full():
-    weights = torch.randn(9, 2, generator=torch.Generator().manual_seed(0))
+def test_a_running_mean_is_of_the_last_tenth_until_its_window_is_full():
+    weights = torch.randn(40, 2, generator=torch.Generator().manual_seed(0))
     parameter = nn.Parameter(torch.zeros(2))
     average = Average([parameter], decay=0.75)
     average.start()
@@ -111,8 +111,8 @@ def test_a_running_mean_is_plain_until_its_window_is_full():
     for n, weight in enumerate(weights, 1):
         parameter.data.copy_(weight)
         average.add()
-        plain = weights[:n].mean(0)
-        expected = plain if n <= 4 else 0.75 * expected + 0.25 * weight
+        share = 10 / (n + 9) if n <= 31 else 0.25
+        expected = (1 - share) * expected + share * weight
         with average.swapped_in():
             torch.testing.assert_close(parameter.data, expected)
 
