@@ -162,8 +162,13 @@ class HiddenMarkovModel(BaseEstimator):
         X, lengths = self._read(family, X, lengths)
         if not len(X):
             raise DataError(f"{_NAME}: X must have at least one row to fit, got none.")
-        if isinstance(family, Categorical) and family.symbols is None:
-            family = Categorical(int(X.max()) + 1, family.prior)
+        drawn = self.init_params is None or set(self.init_params) - {"s"}
+        if states is None and drawn and len(X) < self.n_states:
+            raise DataError(
+                f"{_NAME}: there must be at least as many observations as states, "
+                f"{self.n_states}, got {len(X)}. Ask for fewer states."
+            )
+        family = family.suited(X)
         learning = Learning(
             *(family, self.n_iter, self.tol),
             *(self.startprob_prior, self.transmat_prior, self.params),
@@ -171,12 +176,6 @@ class HiddenMarkovModel(BaseEstimator):
         if states is not None:
             vars(self).update(learning.count(X, lengths, states, self.n_states))
             return self
-        drawn = self.init_params is None or set(self.init_params) - {"s"}
-        if drawn and len(X) < self.n_states:
-            raise DataError(
-                f"{_NAME}: there must be at least as many observations as states, "
-                f"{self.n_states}, got {len(X)}. Ask for fewer states."
-            )
         rng = np.random.default_rng(self.seed)
         runs: list[tuple[Params, Monitor]] = []
         for number in range(self.n_init if drawn else 1):
@@ -192,19 +191,16 @@ class HiddenMarkovModel(BaseEstimator):
         self, family: Emission, X: np.ndarray, rng: np.random.Generator
     ) -> Params:
         """Where a start begins: drawn, but for what was set and is to be kept."""
-        size = self.n_states
+        size, letters = self.n_states, {**OWN, **family.letters}
+        drawn = set(letters if self.init_params is None else self.init_params)
         params = {
             "startprob_": np.full(size, 1 / size),
             "transmat_": rng.dirichlet(np.full(size, 5.0), size),
-            **family.guess(X, size, rng),
         }
-        if self.init_params is not None:
-            kept = {
-                name
-                for letter, name in {**OWN, **family.letters}.items()
-                if letter not in self.init_params
-            }
-            params |= {name: self._param(name) for name in kept}
+        if drawn & set(family.letters):
+            params |= family.guess(X, size, rng)
+        for letter in letters.keys() - drawn:
+            params[letters[letter]] = self._param(letters[letter])
         self._check_params(family, params)
         return params
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import warnings
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import Any, ClassVar, TypeAlias
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Self, TypeAlias
 
 import numpy as np
+import torch
 from scipy.linalg import LinAlgError, cho_factor, solve_triangular
 from scipy.sparse import csc_array
 from scipy.special import gammaln, xlogy
@@ -20,6 +21,9 @@ Params: TypeAlias = dict[str, np.ndarray]
 """Learnt arrays by the names of the model's attributes."""
 
 NAME = "HiddenMarkovModel"
+BLOCK = 2048
+"""Rows whose densities are worked out together, in the processor's cache."""
+
 SAMPLE = 10_000
 """Observations at most that k-means looks at."""
 
@@ -37,6 +41,10 @@ class Emission(ABC):
     def read(self, X: Any) -> np.ndarray:  # noqa: ANN401 (what a person passes)
         """Observations as this family takes them ``(steps, ...)``, checked."""
 
+    def suited(self, X: np.ndarray) -> Self:
+        """This family once it has seen the data to learn from."""
+        return self
+
     @abstractmethod
     def guess(self, X: np.ndarray, states: int, draw: np.random.Generator) -> Params:
         """Where a start of Baum-Welch begins."""
@@ -49,8 +57,14 @@ class Emission(ABC):
         """
 
     @abstractmethod
+    def write(self, X: np.ndarray, params: Params, logs: np.ndarray) -> None:
+        """Write log p(x | state) to ``logs`` of ``(steps, states)``."""
+
     def log_probs(self, X: np.ndarray, params: Params) -> np.ndarray:
         """Log p(x | state): ``(steps, states)``."""
+        logs = np.empty((len(X), len(params["startprob_"])))
+        self.write(X, params, logs)
+        return logs
 
     @abstractmethod
     def draw(
@@ -71,18 +85,22 @@ class Emission(ABC):
             ``(steps, width)``, and ``(steps,)``: the log of what each row was divided
             by, 0 where no state emits.
         """
-        return scale(self.log_probs(X, params), width)
+        states = len(params["startprob_"])
+        b = np.full((len(X), width), -np.inf)
+        self.write(X, params, b[:, :states])
+        return b, scale(b)
 
 
-def scale(logs: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray]:
-    """Exponentials of rows over their largest, with zeros up to a width."""
-    states = logs.shape[1]
-    top = logs.max(1)
-    top[top == -np.inf] = 0.0
-    b = np.zeros((len(logs), width))
-    np.subtract(logs, top[:, None], out=b[:, :states])
-    np.exp(b[:, :states], out=b[:, :states])
-    return b, top
+def scale(logs: np.ndarray) -> np.ndarray:
+    """Turn rows of logarithms into exponentials over the largest; give its logs.
+
+    Everything happens in the memory of ``logs``: new memory would cost more.
+    """
+    rows = torch.from_numpy(logs)
+    top = rows.amax(1)
+    top[top == -torch.inf] = 0.0
+    rows.sub_(top[:, None]).exp_()
+    return top.numpy()
 
 
 @dataclass(frozen=True)
@@ -110,6 +128,9 @@ class Categorical(Emission):
             )
         return whole
 
+    def suited(self, X: np.ndarray) -> Self:
+        return self if self.symbols else replace(self, symbols=int(X.max()) + 1)
+
     def guess(self, X: np.ndarray, states: int, draw: np.random.Generator) -> Params:
         assert self.symbols is not None
         counts = np.bincount(X, minlength=self.symbols)
@@ -124,13 +145,14 @@ class Categorical(Emission):
         rows = (seen @ weights).T + (self.prior - 1)
         return {"emissionprob_": shares(rows, old.get("emissionprob_", 0.0))}
 
-    def log_probs(self, X: np.ndarray, params: Params) -> np.ndarray:
-        return _log(params["emissionprob_"]).T[X]
+    def write(self, X: np.ndarray, params: Params, logs: np.ndarray) -> None:
+        logs[:] = _log(params["emissionprob_"]).T[X]
 
     def scaled(
         self, X: np.ndarray, params: Params, width: int
     ) -> tuple[np.ndarray, np.ndarray]:
-        table, top = scale(_log(params["emissionprob_"]).T, width)
+        symbols = np.arange(params["emissionprob_"].shape[1])
+        table, top = super().scaled(symbols, params, width)
         return table[X], top[X]
 
     def draw(
@@ -154,11 +176,14 @@ class Gaussian(Emission):
             variances ``(states, features)``.
         least: The least variance of a state in any direction, as a share of the
             variance of the data there.
+        middle, spread: The mean and the variance of the data, once they are known.
     """
 
     letters: ClassVar[dict[str, str]] = {"m": "means_", "c": "covars_"}
     full: bool = False
     least: float = 1e-6
+    middle: np.ndarray | None = None
+    spread: np.ndarray | None = None
 
     def read(self, X: Any) -> np.ndarray:  # noqa: ANN401 (what a person passes)
         try:
@@ -182,83 +207,79 @@ class Gaussian(Emission):
             )
         return np.ascontiguousarray(values)
 
-    def guess(self, X: np.ndarray, states: int, draw: np.random.Generator) -> Params:
-        self._floor(X)
-        spread = np.cov(X.T, bias=True).reshape(X.shape[1], X.shape[1])
-        covars = self._raised(spread if self.full else np.diag(spread), X)
-        return {
-            "means_": centers(X, states, draw),
-            "covars_": np.repeat(covars[None], states, axis=0),
-        }
-
-    def estimate(self, X: np.ndarray, weights: np.ndarray, old: Params) -> Params:
-        middle = X.mean(0)
-        centred, totals = X - middle, weights.sum(0)
-        some = totals > 1e-10
-        sums = weights.T @ centred
-        over = np.where(some, totals, 1.0)[:, None]
-        means = sums / over
-        covars = np.array(
-            [
-                self._spread(centred - mean, weight, total)
-                for mean, weight, total in zip(
-                    means, weights.T, over[:, 0], strict=True
-                )
-            ]
-        )
-        new = {"means_": means + middle, "covars_": self._raised(covars, X)}
-        if not some.all():
-            for name, values in new.items():
-                values[~some] = old[name][~some]
-        return new
-
-    def _spread(self, X: np.ndarray, weight: np.ndarray, total: float) -> np.ndarray:
-        """The covariance, or the variances, of weighted deviations."""
-        if self.full:
-            return (X * weight[:, None]).T @ X / total
-        return weight @ (X * X) / total
-
-    def _floor(self, X: np.ndarray) -> np.ndarray:
-        """The least variance of each feature."""
-        spread = X.var(0)
-        flat = spread <= np.finfo(float).eps ** 2 * np.square(X).mean(0)
+    def suited(self, X: np.ndarray) -> Self:
+        share = np.full(len(X), 1 / len(X))
+        middle = share @ X
+        spread = share @ np.square(X - middle)
+        flat = spread <= (np.finfo(float).eps * np.abs(X).max(0)) ** 2
         if flat.any():
             column = int(flat.argmax())
             raise DataError(
                 f"{NAME}: each column of X must vary, got {X[0, column]:g} in all rows "
                 f"of column {column}. Leave the column out."
             )
-        return self.least * spread
+        return replace(self, middle=middle, spread=spread)
 
-    def _raised(self, covars: np.ndarray, X: np.ndarray) -> np.ndarray:
+    def guess(self, X: np.ndarray, states: int, draw: np.random.Generator) -> Params:
+        everywhere = self.estimate(X, np.ones((len(X), 1)), {})
+        return {
+            "means_": centers(X, states, draw),
+            "covars_": np.repeat(everywhere["covars_"], states, axis=0),
+        }
+
+    def estimate(self, X: np.ndarray, weights: np.ndarray, old: Params) -> Params:
+        assert self.middle is not None
+        centred, totals = X - self.middle, np.ones(len(X)) @ weights
+        some = totals > 1e-10
+        over = np.where(some, totals, 1.0)[:, None]
+        means = weights.T @ centred / over
+        if self.full:
+            squares = np.array([(centred.T * w) @ centred for w in weights.T])
+            covars = squares / over[..., None] - means[:, :, None] * means[:, None, :]
+        else:
+            covars = weights.T @ (centred * centred) / over - means * means
+        new = {"means_": means + self.middle, "covars_": self._raised(covars)}
+        if not some.all():
+            for name, values in new.items():
+                values[~some] = old[name][~some]
+        return new
+
+    def _raised(self, covars: np.ndarray) -> np.ndarray:
         """Variances, or covariance matrices, that are nowhere below the least."""
-        floor = self._floor(X)
+        assert self.spread is not None
         if not self.full:
-            return np.maximum(covars, floor)
-        unit = np.sqrt(X.var(0))
-        unit = np.multiply.outer(unit, unit)
+            return np.maximum(covars, self.least * self.spread)
+        unit = np.sqrt(np.multiply.outer(self.spread, self.spread))
         values, vectors = np.linalg.eigh(covars / unit)
         values = np.maximum(values, self.least)[..., None, :]
         return (vectors * values) @ np.swapaxes(vectors, -1, -2) * unit
 
-    def log_probs(self, X: np.ndarray, params: Params) -> np.ndarray:
+    def write(self, X: np.ndarray, params: Params, logs: np.ndarray) -> None:
         means, covars = params["means_"], params["covars_"]
         if X.shape[1] != means.shape[1]:
             raise DataError(
                 f"{NAME}: X must have {means.shape[1]} columns as in training, got "
                 f"{X.shape[1]}."
             )
-        logs = np.empty((len(X), len(means)))
         constant = X.shape[1] * np.log(2 * np.pi)
-        for state, (mean, covar) in enumerate(zip(means, covars, strict=True)):
-            if self.full:
+        if self.full:
+            for state, (mean, covar) in enumerate(zip(means, covars, strict=True)):
                 factor, _ = cho_factor(covar, lower=True)
                 z = solve_triangular(factor, (X - mean).T, lower=True)
-                volume, far = 2 * np.log(np.diag(factor)).sum(), (z * z).sum(0)
-            else:
-                volume, far = np.log(covar).sum(), ((X - mean) ** 2) @ (1 / covar)
-            logs[:, state] = -0.5 * (constant + volume + far)
-        return logs
+                volume = 2 * np.log(np.diag(factor)).sum()
+                logs[:, state] = -0.5 * (constant + volume + (z * z).sum(0))
+            return
+        scales, means = np.sqrt(0.5 / covars).T[..., None], means.T[..., None]
+        volume = 0.5 * (constant + np.log(covars).sum(1))[:, None]
+        for begin in range(0, len(X), BLOCK):  # states first: long rows are fast
+            block = np.ascontiguousarray(X[begin : begin + BLOCK].T)
+            far = np.repeat(volume, block.shape[1], axis=1)
+            for values, mean, scale in zip(block, means, scales, strict=True):
+                z = values - mean
+                z *= scale
+                z *= z
+                far += z
+            np.negative(far.T, out=logs[begin : begin + BLOCK])
 
     def draw(
         self, states: np.ndarray, params: Params, draw: np.random.Generator
@@ -313,15 +334,16 @@ class Poisson(Emission):
         kept = old.get("lambdas_", np.broadcast_to(X.mean(0), lambdas.shape))
         return {"lambdas_": np.where(totals > 1e-10, lambdas, kept)}
 
-    def log_probs(self, X: np.ndarray, params: Params) -> np.ndarray:
+    def write(self, X: np.ndarray, params: Params, logs: np.ndarray) -> None:
         lambdas = params["lambdas_"]
         if X.shape[1] != lambdas.shape[1]:
             raise DataError(
                 f"{NAME}: X must have {lambdas.shape[1]} columns as in training, got "
                 f"{X.shape[1]}."
             )
-        logs = [xlogy(X, rate).sum(1) - rate.sum() for rate in lambdas]
-        return np.stack(logs, axis=1) - gammaln(X + 1).sum(1)[:, None]
+        constant = gammaln(X + 1).sum(1)
+        for state, rate in enumerate(lambdas):
+            logs[:, state] = xlogy(X, rate).sum(1) - rate.sum() - constant
 
     def draw(
         self, states: np.ndarray, params: Params, draw: np.random.Generator

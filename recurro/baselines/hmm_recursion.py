@@ -178,13 +178,14 @@ def _pass(
     time, batch = int(own[0]), len(group)
     step = np.arange(time)[:, None]
     active = step < own
-    rows = torch.from_numpy(np.where(active, first[group] + step, 0))
-    alive = torch.from_numpy(active)
+    rows = torch.from_numpy(np.where(active, first[group] + step, 0)).flatten()
+    alive, whole = torch.from_numpy(active), bool(active.all())
     if batch > 1:
-        b = emitted[rows]
-        b[~alive] = 1.0  # any state may emit what stands after the end
+        b = emitted.index_select(0, rows).view(time, batch, -1)
     else:
-        b = emitted[int(rows[0, 0]) :][:time, None].detach()
+        b = emitted[int(rows[0]) :][:time, None].detach()
+    if not whole:
+        b[~alive] = 1.0  # any state may emit what stands after the end
     b.requires_grad_(back)
     begin = torch.zeros(batch, b.shape[2], dtype=torch.float64)
     begin[:, states] = 1
@@ -209,10 +210,10 @@ def _pass(
         a = by_b.mul_(b.detach())
         moves = (by_matrix * matrix).detach()[:states, :states]
         found.moves[:] += moves.T.numpy()
-    if batch > 1:
-        found.probs[rows.numpy()[active]] = a[:, :, :states].numpy()[active]
-    else:
-        found.probs[first[group[0]] :][:time] = a[:, 0, :states].numpy()
+    told = a.reshape(time * batch, -1)
+    if not whole:
+        rows, told = rows[alive.flatten()], told[alive.flatten()]
+    torch.from_numpy(found.probs).index_copy_(0, rows, told[:, :states])
 
 
 class InLogarithms(NamedTuple):

@@ -29,6 +29,13 @@ def compiled(monkeypatch):
     viterbi._compiled.cache_clear()
 
 
+def prepare(logs, states):
+    """Likelihoods as `scaled` takes them, and the logs of what they were divided by."""
+    b = np.full((len(logs), width_of(states)), -np.inf)
+    b[:, :states] = logs
+    return b, scale(b)
+
+
 def exact(start, moves, logs, *, back=True):
     ends = np.cumsum(LENGTHS)
     owns = [slice(e - n, e) for e, n in zip(ends, LENGTHS, strict=True) if n]
@@ -48,7 +55,7 @@ def test_compiled_equals_logarithms():
 
 def check_scaled():
     start, moves, logs = problem()
-    b, top = scale(logs, width_of(STATES))
+    b, top = prepare(logs, STATES)
     wanted = exact(start, moves, logs)
     found = scaled(start, moves, b, LENGTHS)
     assert not found.weak.any()
@@ -72,7 +79,7 @@ def check_scaled():
 def test_sequences_that_are_weak_are_left_out_and_spoil_no_others():
     start, moves = np.array([1.0, 0.0]), np.eye(2)
     logs = np.array([[0.0, 0], [-400, 0], [0, -1], [0, 0], [0, -np.inf], [-np.inf, 0]])
-    b, _ = scale(logs, width_of(2))
+    b, _ = prepare(logs, 2)
     found = scaled(start, moves, b, np.array([2, 2, 2]))
     assert found.weak.tolist() == [True, False, True]
     assert found.probs[2:4].tolist() == [[1, 0], [1, 0]]
