@@ -19,6 +19,7 @@ from recurro.reservoir.online import (
     RecursiveLeastSquares,
 )
 from recurro.reservoir.readout import Ridge
+from recurro.reservoir.search import Search, Trial, search
 
 __all__ = [
     "EchoStateCheck",
@@ -28,6 +29,9 @@ __all__ = [
     "RecursiveLeastSquares",
     "ReservoirKernel",
     "Ridge",
+    "Search",
+    "Trial",
     "check_echo_state",
     "items",
+    "search",
 ]
