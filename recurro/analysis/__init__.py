@@ -1,9 +1,11 @@
 """Analysis: why a recurrence is hard to train, shown on the user's own model."""
 
+from recurro.analysis.advice import Advice, advise
 from recurro.analysis.bifurcation import BifurcationDiagram, bifurcation_diagram, scaled
 from recurro.analysis.fixed_points import FixedPoints, fixed_points
 from recurro.analysis.gates import SITUATIONS, Gate, gates, hand_set_lstm
 from recurro.analysis.gradient_flow import GradientFlow, LayerFlow, gradient_flow
+from recurro.analysis.inspection import Inspection, inspect
 from recurro.analysis.jacobian import (
     Linearised,
     Pulled,
@@ -36,9 +38,11 @@ from recurro.analysis.surface import (
     random_axis,
 )
 from recurro.analysis.trajectory import Trajectory, trajectories
+from recurro.analysis.view import LayersView
 
 __all__ = [
     "SITUATIONS",
+    "Advice",
     "BifurcationDiagram",
     "Descent",
     "FixedPoints",
@@ -46,7 +50,9 @@ __all__ = [
     "Gate",
     "GradientFlow",
     "Growth",
+    "Inspection",
     "LayerFlow",
+    "LayersView",
     "LinearSystem",
     "Linearised",
     "LyapunovSpectrum",
@@ -56,6 +62,7 @@ __all__ = [
     "Surface",
     "Track",
     "Trajectory",
+    "advise",
     "animate",
     "axis",
     "bifurcation_diagram",
@@ -67,6 +74,7 @@ __all__ = [
     "gates",
     "gradient_flow",
     "hand_set_lstm",
+    "inspect",
     "jacobians",
     "linearise",
     "linearise_step",

@@ -63,15 +63,16 @@ class LayerFlow:
     def horizon(self) -> int | None:
         """Last steps that make up all but 1 % of the gradient of the matrices.
 
-        The parts are weighed by their norms. ``None`` where these are more than nine
-        tenths of the steps looked at, so that the gradient has not faded, or where
-        there is no gradient.
+        The parts are weighed by their norms. ``None`` where less than a tenth of the
+        steps looked at, or fewer than five, lie before them, so that nobody can say
+        that the gradient has faded; and where there is no gradient.
         """
         back = self.contributions.flip(0).cumsum(0)
         if not len(back) or not back[-1] > 0:
             return None
         steps = int((back < (1 - FADED) * back[-1]).sum()) + 1
-        return steps if steps <= 0.9 * len(back) else None
+        before = len(back) - steps
+        return steps if before >= max(5, 0.1 * len(back)) else None
 
     @property
     def growth(self) -> float:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import errno
-import inspect
 import os
 import re
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from inspect import cleandoc
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -25,6 +25,7 @@ from recurro.cli.bench_training import bench_training
 from recurro.cli.demo import demo
 from recurro.cli.evaluate import evaluate
 from recurro.cli.generate import generate
+from recurro.cli.inspect import inspect
 from recurro.cli.options import UsageError
 from recurro.cli.predict import predict
 from recurro.cli.resume import resume
@@ -53,6 +54,7 @@ _ORDER = (
     "evaluate",
     "predict",
     "generate",
+    "inspect",
     "bench",
     "lm",
     "ngram",
@@ -210,7 +212,7 @@ def _group(name: str | None, text: str) -> typer.Typer:
 
 def _add(group: typer.Typer, name: str, command: Callable[..., None]) -> None:
     """Add a command; its help is its docstring, a line for each paragraph and item."""
-    paragraphs = inspect.cleandoc(command.__doc__ or "").split("\n\n")
+    paragraphs = cleandoc(command.__doc__ or "").split("\n\n")
     text = "\n\n".join(map(_unwrapped, paragraphs))
     group.command(name, cls=Command, help=text)(command)
 
@@ -256,7 +258,7 @@ bench = _group("bench", "Measure speed and quality on this machine.")
 
 app.add_typer(train)
 app.add_typer(bench)
-for verb in (demo, resume, evaluate, predict, generate):
+for verb in (demo, resume, evaluate, predict, generate, inspect):
     _add(app, verb.__name__, verb)
 _add(train, "lm", train_lm)
 _add(train, "ngram", train_ngram)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from recurro.report.chart import Chart, Level, Line
+from recurro.report.dynamics import DYNAMICS, Dynamics, read_dynamics
 from recurro.report.table import Rows
 from recurro.train import RunFolder
 
@@ -64,6 +65,7 @@ class Report:
         samples: Texts that the model wrote.
         charts: Drawings of what the model told.
         pictures: Pictures that lie in the run.
+        dynamics: What an inspection found, if there was one.
         config: Settings, sections within sections.
         environment: Versions and machine.
     """
@@ -75,6 +77,7 @@ class Report:
     samples: Sequence[Sample] = ()
     charts: Sequence[Chart] = ()
     pictures: Sequence[Picture] = ()
+    dynamics: Dynamics | None = None
     config: Mapping[str, Any] | None = None
     environment: Mapping[str, Any] | None = None
 
@@ -117,6 +120,7 @@ def read_report(run: str | Path) -> Report:
             for name in sorted(has)
             if Path(name).suffix in MEDIA
         ],
+        dynamics=read_dynamics(folder) if DYNAMICS in has else None,
         config=folder.read_config() if "config.yaml" in has else None,
         environment=environment,
     )

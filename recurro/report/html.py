@@ -13,6 +13,7 @@ from typing import Any
 from recurro import __version__
 from recurro.report.chart import Chart, Level, Line, line_chart
 from recurro.report.content import CHARTS, Picture, Report, Sample, read_report
+from recurro.report.dynamics import Dynamics, dynamics_html, write_dynamics
 from recurro.report.style import STYLE
 from recurro.report.table import Rows, as_cells, readable
 from recurro.train import RunFolder
@@ -25,6 +26,7 @@ def write_report(
     *,
     samples: Sequence[Sample] | None = None,
     charts: Sequence[Chart] | None = None,
+    dynamics: Dynamics | None = None,
 ) -> Path:
     """Write ``report.html`` into a run folder, in one stroke.
 
@@ -33,6 +35,7 @@ def write_report(
         samples: Texts that the model wrote; kept in ``samples.json`` beside it.
             ``None`` keeps those of an earlier report.
         charts: What is drawn, likewise in ``charts.json``.
+        dynamics: What an inspection found, likewise in ``inspection.json``.
 
     Returns:
         The path of the page.
@@ -53,6 +56,8 @@ def write_report(
         folder.write_json("samples.json", texts)
     if charts is not None:
         folder.write_json(CHARTS, [asdict(chart) for chart in charts])
+    if dynamics is not None:
+        write_dynamics(folder, dynamics)
     folder.write_text("report.html", report_html(read_report(run)))
     return folder.path / "report.html"
 
@@ -79,6 +84,7 @@ def report_html(report: Report) -> str:
             _section("Loss", _charts(report)),
             _section("Beside its baselines", _comparison(report.rows)),
             *(_section(_text(chart.title), _drawn(chart)) for chart in report.charts),
+            dynamics_html(report.dynamics) if report.dynamics else "",
             _section("On the part to test on", _comparison(report.tested)),
             _section("Pictures", _pictures(report.pictures)),
             _section("Samples", _samples(report.samples)),

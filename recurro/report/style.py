@@ -9,11 +9,13 @@ STYLE = """
   color-scheme: light dark;
   --ink: #1c2330; --soft: #5b6472; --line: #dfe3e9; --page: #ffffff; --card: #f5f7fa;
   --train: #d0730c; --valid: #1f62d0; --skip: #c62f3b;
+  --more: #2c8a5b;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --ink: #e4e8ef; --soft: #9aa4b3; --line: #303846; --page: #12161d;
     --card: #1a2029; --train: #eda045; --valid: #78a9ff; --skip: #ff7b82;
+    --more: #6fcf97;
   }
 }
 * { box-sizing: border-box; }
@@ -67,6 +69,36 @@ svg .line1 { stroke: var(--skip); }
 svg .line2, svg .line3 { stroke: var(--soft); }
 svg .band { fill: var(--train); opacity: 0.25; }
 svg .mark { fill: var(--skip); }
+.dynamics p { color: var(--soft); margin: 0 0 8px; }
+.advice { padding-left: 20px; margin: 0 0 16px; }
+.advice li { margin-bottom: 8px; }
+.advice small { display: block; color: var(--soft); font-size: 12.5px; }
+.layers { width: 100%; margin: 0 0 20px; }
+.layers th { color: var(--soft); font-weight: 500; font-size: 13px; }
+.layers th, .layers td { padding: 6px 12px 6px 0; text-align: right;
+  border-bottom: 1px solid var(--line); font-variant-numeric: tabular-nums; }
+.layers th:first-child, .layers td:first-child { text-align: left; }
+.planes { display: grid; gap: 8px 24px;
+  grid-template-columns: repeat(auto-fit, minmax(340px, 1fr)); }
+svg.plane { min-width: 300px; }
+svg .frame, svg .unit, svg .cross { fill: none; stroke: var(--line); }
+svg .unit { stroke: var(--soft); }
+svg .cross { stroke-dasharray: 3 4; }
+svg .group0 { stroke: var(--valid); } svg circle.group0 { fill: var(--valid); }
+svg .group1 { stroke: var(--train); } svg circle.group1 { fill: var(--train); }
+svg .group2 { stroke: var(--skip); } svg circle.group2 { fill: var(--skip); }
+svg .group3 { stroke: var(--more); } svg circle.group3 { fill: var(--more); }
+svg .group4 { stroke: var(--soft); } svg circle.group4 { fill: var(--soft); }
+svg .group5 { stroke: var(--ink); } svg circle.group5 { fill: var(--ink); }
+svg circle[class^="group"] { stroke: none; fill-opacity: 0.65; }
+svg polyline.before { stroke-dasharray: 5 4; stroke-width: 1.5; }
+.key.group0::before { color: var(--valid); }
+.key.group1::before { color: var(--train); }
+.key.group2::before { color: var(--skip); }
+.key.group3::before { color: var(--more); }
+.key.group4::before { color: var(--soft); }
+.key.group5::before { color: var(--ink); }
+.key.before::before { border-top-style: dashed; }
 table { border-collapse: collapse; font-size: 14px; }
 .models { width: 100%; }
 .models th { color: var(--soft); font-weight: 500; }
