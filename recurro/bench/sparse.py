@@ -16,7 +16,7 @@ from recurro.cells import Leaky
 from recurro.engine import Sparse, recurrence, run
 from recurro.errors import BackendError
 
-__all__ = ["bench_sparse"]
+__all__ = ["bench_sparse", "scipy_loop"]
 
 
 def bench_sparse(
@@ -57,14 +57,14 @@ def bench_sparse(
     arrays = {name: tensor.numpy() for name, tensor in stored.items()}
 
     def theirs() -> np.ndarray:
-        return _scipy_loop(cell.leak_rate, pattern, arrays, x.numpy())
+        return scipy_loop(cell.leak_rate, pattern, arrays, x.numpy())
 
     @torch.no_grad()
     def ours() -> Tensor:
         return run(part, stored, x, backend="cpu").output
 
     wide = {name: array.astype(np.float64) for name, array in arrays.items()}
-    exact = _scipy_loop(cell.leak_rate, pattern, wide, x.double().numpy())
+    exact = scipy_loop(cell.leak_rate, pattern, wide, x.double().numpy())
     for found in (ours().numpy(), theirs()):
         error = float(np.linalg.norm(found - exact) / np.linalg.norm(exact))
         if not error <= 2e-5:
@@ -76,7 +76,7 @@ def bench_sparse(
     return take_turns(work, rounds=rounds, seconds=seconds)[1]
 
 
-def _scipy_loop(
+def scipy_loop(
     leak_rate: float, pattern: Sparse, arrays: dict[str, np.ndarray], x: np.ndarray
 ) -> np.ndarray:
     """The states ``(time, batch, units)`` by a loop in Python."""

@@ -17,6 +17,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from recurro import __version__
 from recurro.cli.bench_engine import bench_engine
+from recurro.cli.bench_esn import bench_esn
 from recurro.cli.bench_hmm import bench_hmm
 from recurro.cli.bench_ngram import bench_ngram
 from recurro.cli.bench_stream import bench_stream
@@ -282,6 +283,7 @@ _add(bench, "tasks", bench_tasks)
 _add(bench, "training", bench_training)
 _add(bench, "ngram", bench_ngram)
 _add(bench, "hmm", bench_hmm)
+_add(bench, "esn", bench_esn)
 
 
 def main() -> NoReturn:

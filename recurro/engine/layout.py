@@ -65,6 +65,7 @@ class _Sparse(ctypes.Structure):
         ("entry_columns", ctypes.c_void_p),
         ("order", ctypes.c_void_p),
         ("rest_order", ctypes.c_void_p),
+        ("windows", ctypes.c_void_p),
     )
 
 
@@ -81,6 +82,8 @@ class Slices:
         rest_columns: Their columns.
         rest_entries: Their places among the stored elements.
         places: The row and the column of each stored element.
+        windows: The first column of each vector of entries, where the columns of every
+            vector follow each other, or ``None``.
     """
 
     starts: Tensor
@@ -91,6 +94,7 @@ class Slices:
     rest_columns: Tensor
     rest_entries: Tensor
     places: tuple[Tensor, Tensor]
+    windows: Tensor | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,6 +136,8 @@ def slices(pattern: Sparse, lanes: int, transposed: bool) -> Slices:
     taken[place[is_shared]] = np.flatnonzero(is_shared)
 
     in_order = bool((order == np.arange(whole)).all())
+    side_by_side = columns[taken].reshape(-1, lanes)
+    has_windows = bool((np.diff(side_by_side) == 1).all())
     return Slices(
         narrow(starts, 32),
         narrow(columns[taken], bits),
@@ -141,6 +147,7 @@ def slices(pattern: Sparse, lanes: int, transposed: bool) -> Slices:
         narrow(columns[~is_shared], bits),
         narrow(entries[~is_shared], 32),
         places,
+        narrow(side_by_side[:, 0], bits) if has_windows else None,
     )
 
 
@@ -181,5 +188,6 @@ def sparse_matrix(
         *(place.data_ptr() for place in s.places),
         s.entries.data_ptr(),
         s.rest_entries.data_ptr(),
+        None if s.windows is None else s.windows.data_ptr(),
     )
     return SparseMatrix(struct, (s, values, rest))

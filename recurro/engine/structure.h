@@ -41,6 +41,8 @@ struct sparse {
   long entries; /* of the pattern as it is stored, never transposed */
   const place *entry_rows, *entry_columns;
   const int32_t *order, *rest_order; /* which stored element each value is */
+  const place *windows; /* the first column of each vector of entries, where its columns
+                           follow each other in all of them; NULL if not */
 };
 
 static __attribute__((unused)) void sparse_pack(const struct sparse *s,
@@ -108,8 +110,13 @@ static __attribute__((unused)) void sparse_product(REAL *restrict y, const REAL 
     const place *columns = s->columns + s->starts[slice] * (long)LANES;
     const REAL *values = s->values + s->starts[slice] * (long)LANES;
     const REAL *const end = s->values + s->starts[slice + 1] * (long)LANES;
-    for (; values < end; values += LANES, columns += LANES)
-      sum += v_load(values) * v_gather(x, columns);
+    if (s->windows) {
+      const place *window = s->windows + s->starts[slice];
+      for (; values < end; values += LANES, window++)
+        sum += v_load(values) * v_load(x + *window);
+    } else
+      for (; values < end; values += LANES, columns += LANES)
+        sum += v_load(values) * v_gather(x, columns);
     if (!s->rows)
       v_store(y + slice * LANES, sum);
     else

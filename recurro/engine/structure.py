@@ -233,17 +233,27 @@ class Sparse(Structure):
 
     @classmethod
     def random(
-        cls, units: int, per_row: int, generator: Generator | None = None
+        cls,
+        units: int,
+        per_row: int,
+        generator: Generator | None = None,
+        *,
+        run: int = 1,
     ) -> Sparse:
         """A pattern in which each unit sees as many others, all choices alike.
 
+        With a ``run`` r above 1 one choice serves r units in a row: where the first of
+        them sees unit j, the next one sees j + 1, and so on. Kernels whose vectors are
+        no longer than r then read neighbours at once and need not gather them.
+
         Args:
             units: Units of the layer.
-            per_row: Entries of each row, in [1, units].
+            per_row: Entries of each row, in [1, units - run + 1].
             generator: Where they are drawn from; torch's own if not given.
+            run: Units in a row that share a choice, >= 1.
 
         Raises:
-            ArgumentError: If ``per_row`` is out of its range.
+            ArgumentError: If ``per_row`` or ``run`` is out of its range.
 
         Example:
             >>> pattern = Sparse.random(100, per_row=10)
@@ -253,18 +263,26 @@ class Sparse(Structure):
         References:
             Floyd's sampling: Bentley and Floyd (1987), Communications of the ACM 30.
         """
-        if not 1 <= per_row <= units:
+        if not 1 <= run <= units:
             raise ArgumentError(
-                f"Sparse: per_row must be in [1, units={units}], got {per_row}."
+                f"Sparse: run must be in [1, units={units}], got {run}."
             )
-        columns = torch.empty(units, per_row, dtype=torch.long)
-        for place, last in enumerate(range(units - per_row, units)):
-            drawn = torch.randint(last + 1, (units,), generator=generator)
+        firsts = units - run + 1  # where a run of columns may begin
+        if not 1 <= per_row <= firsts:
+            least = f"units={units}" if run == 1 else f"units - run + 1={firsts}"
+            raise ArgumentError(
+                f"Sparse: per_row must be in [1, {least}], got {per_row}."
+            )
+        runs = -(-units // run)
+        columns = torch.empty(runs, per_row, dtype=torch.long)
+        for place, last in enumerate(range(firsts - per_row, firsts)):
+            drawn = torch.randint(last + 1, (runs,), generator=generator)
             taken = (columns[:, :place] == drawn[:, None]).any(1)
             columns[:, place] = torch.where(taken, last, drawn)
+        rows = columns.sort().values[:, None] + torch.arange(run)[None, :, None]
         return cls(
             torch.arange(0, units * per_row + 1, per_row),
-            columns.sort().values.view(-1),
+            rows.view(-1, per_row)[:units].reshape(-1),
         )
 
     @property

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from recurro.cells.reservoir import Activation
 from recurro.errors import ArgumentError
-from recurro.reservoir.pool import DType, Pool, draw_pool
+from recurro.reservoir.pool import DType, Noise, Pool, draw_pool
 
 __all__ = ["Arrangement", "Bank", "States", "draw_bank"]
 
@@ -59,7 +59,7 @@ class Bank:
         states: States | None = None,
         *,
         lengths: np.ndarray | None = None,
-        noise: tuple[float, np.random.Generator] | None = None,
+        noise: Noise = None,
     ) -> tuple[np.ndarray, States]:
         """Run over time.
 
@@ -76,25 +76,21 @@ class Bank:
         one = np.full((*x.shape[:2], int(self.bias != 0)), self.bias, x.dtype)
         outside = [one, x] if feedback is None else [one, x, feedback]
         left = None if lengths is None else torch.from_numpy(lengths)
-        hidden, final = [], []
+        z = np.empty((*x.shape[:2], self.features), x.dtype)
+        first = at = int(self.bias != 0) + self.inputs
+        z[:, :, :at] = np.concatenate([one, x], 2)
+        h, final = x, []
         for number, pool in enumerate(self.pools):
             deep = number > 0 and self.arrangement == "deep"
-            h, last = pool(
-                np.concatenate([one, hidden[-1]] if deep else outside, 2),
-                states[number] if states else None,
-                lengths=left,
-                noise=noise and _noise(*noise, (*x.shape[:2], pool.units), x.dtype),
-            )
-            hidden.append(h)
+            u = np.concatenate([one, h] if deep else outside, 2)
+            before = states[number] if states else None
+            h, last = pool(u, before, lengths=left, noise=noise)
+            z[:, :, at : at + pool.units] = h
             final.append(last)
-        squared = [h * h for h in hidden] if self.squares else []
-        return np.concatenate([one, x, *hidden, *squared], 2), tuple(final)
-
-
-def _noise(
-    scale: float, rng: np.random.Generator, shape: tuple[int, ...], dtype: np.dtype
-) -> np.ndarray:
-    return rng.uniform(-scale, scale, shape).astype(dtype, copy=False)
+            at += pool.units
+        if self.squares:
+            np.square(z[:, :, first:at], out=z[:, :, at:])
+        return z, tuple(final)
 
 
 def draw_bank(

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import numpy as np
 import torch
 from scipy.sparse import csr_array, hstack
 from torch import Tensor
 
-from recurro.cells.reservoir import Activation, DrivenLeaky
+from recurro.cells.reservoir import Activation, DrivenLeaky, Leaky
 from recurro.engine import Sparse, recurrence, run
 from recurro.engine.run import Recurrence
 from recurro.reservoir.matrix import draw_matrix, entries_per_row, radius_of
 
-__all__ = ["DType", "Pool", "draw_pool"]
+__all__ = ["DType", "Noise", "Pool", "draw_pool"]
 
 DType = Literal["float32", "float64"]
+
+Noise: TypeAlias = tuple[float, np.random.Generator] | None
+"""The largest noise, and where it is drawn from."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +62,7 @@ class Pool:
         state: Tensor | None = None,
         *,
         lengths: Tensor | None = None,
-        noise: np.ndarray | None = None,
+        noise: Noise = None,
     ) -> tuple[np.ndarray, Tensor]:
         """Run over time.
 
@@ -67,39 +70,48 @@ class Pool:
             u: Inputs ``(time, batch, inputs)``.
             state: h before the first step ``(batch, units)``; zeros if not given.
             lengths: Steps that count in each row ``(batch,)``.
-            noise: What is added before f ``(time, batch, units)``.
+            noise: Largest noise, and where it is drawn from.
 
         Returns:
             h at every step ``(time, batch, units)``, and after the last one.
         """
-        steps, rows, _ = u.shape
-        drive = self._drive(u.reshape(steps * rows, -1)).reshape(steps, rows, -1)
-        if noise is not None:
-            drive += noise
-        part, stored = self._recurrence
+        if noise is None and isinstance(self.w_in, np.ndarray):
+            part, inputs = self._leaky, torch.from_numpy(u)
+            stored = {"W_h": torch.from_numpy(self.w_in)}
+        else:
+            part, inputs, stored = self._driven, self._drive(u, noise), {}
         with torch.no_grad():
             result = run(
                 part,
-                stored,
-                torch.from_numpy(drive),
+                {**stored, "U_h": torch.from_numpy(self.w_rec.data)},
+                inputs,
                 None if state is None else (state,),
                 lengths=lengths,
             )
         return result.output.numpy(), result.state[0]
 
-    def _drive(self, u: np.ndarray) -> np.ndarray:
-        """W_in u for each row."""
-        if isinstance(self.w_in, np.ndarray):
-            return u @ self.w_in.T
-        return np.ascontiguousarray((self.w_in @ u.T).T)
+    def _drive(self, u: np.ndarray, noise: Noise) -> Tensor:
+        """W_in u of each step and row, and the noise."""
+        drive = (self.w_in @ u.reshape(-1, u.shape[2]).T).T
+        drive = drive.reshape(*u.shape[:2], self.units)
+        if noise is not None:
+            drive += noise[1].uniform(-noise[0], noise[0], drive.shape)
+        return torch.from_numpy(np.ascontiguousarray(drive))
 
     @cached_property
-    def _recurrence(self) -> tuple[Recurrence, dict[str, Tensor]]:
-        pattern = Sparse(self.w_rec.indptr, self.w_rec.indices)
+    def _pattern(self) -> Sparse:
+        return Sparse(self.w_rec.indptr, self.w_rec.indices)
+
+    @cached_property
+    def _leaky(self) -> Recurrence:
+        cell, inputs = Leaky(self.leak_rate, self.activation), len(self.w_in.T)
+        return recurrence(cell, inputs, self.units, bias=False, recurrent=self._pattern)
+
+    @cached_property
+    def _driven(self) -> Recurrence:
         cell = DrivenLeaky(self.leak_rate, self.activation)
         sizes = {"drive": self.units}
-        part = recurrence(cell, sizes, self.units, recurrent=pattern)
-        return part, {"U_h": torch.from_numpy(self.w_rec.data)}
+        return recurrence(cell, sizes, self.units, recurrent=self._pattern)
 
 
 def draw_pool(

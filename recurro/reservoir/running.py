@@ -8,11 +8,10 @@ from typing import Literal
 import numpy as np
 
 from recurro.reservoir.bank import Bank, States
+from recurro.reservoir.pool import Noise
 from recurro.reservoir.series import Chunk, chunks, pad
 
 __all__ = ["continued", "echoed", "features", "pooled", "told"]
-
-Noise = tuple[float, np.random.Generator] | None
 
 
 def features(

@@ -35,5 +35,5 @@ def test_the_loop_is_the_equation():
     first = 0.3 * np.tanh([1.0, 1.0])
     mixed = np.tanh([2 + 0.5 * first[1], 2 - 0.5 * first[0]])
     wanted = [first, 0.7 * first + 0.3 * mixed]
-    got = sparse._scipy_loop(0.3, pattern, arrays, x)[:, 0]
+    got = sparse.scipy_loop(0.3, pattern, arrays, x)[:, 0]
     np.testing.assert_allclose(got, wanted)

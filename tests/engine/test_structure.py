@@ -129,6 +129,29 @@ def test_random_patterns(units, per_row):
         assert pattern != Sparse.random(units, per_row, other)
 
 
+@pytest.mark.parametrize(("units", "run"), [(50, 16), (32, 8), (20, 20), (7, 1)])
+def test_runs_of_rows_see_runs_of_units(units, run):
+    per_row = min(3, units - run + 1)
+    pattern = Sparse.random(units, per_row, torch.Generator().manual_seed(0), run=run)
+    columns = pattern.indices.reshape(units, per_row)
+    for row in range(1, units):
+        if row % run:
+            np.testing.assert_array_equal(columns[row], columns[row - 1] + 1)
+    assert columns.max() < units
+
+
+def test_slices_know_where_columns_follow_each_other():
+    generator = torch.Generator().manual_seed(0)
+    pattern = Sparse.random(40, 3, generator, run=16)
+    for lanes in (4, 16):
+        s = slices(pattern, lanes, transposed=False)
+        assert s.windows is not None
+        columns = s.columns.view(-1, lanes)
+        np.testing.assert_array_equal(s.windows, columns[:, 0])
+        assert (np.diff(columns, axis=1) == 1).all()
+    assert slices(Sparse.random(40, 3, generator), 4, transposed=False).windows is None
+
+
 def test_random_patterns_favour_no_unit():
     generator = torch.Generator().manual_seed(0)
     counts = sum(
@@ -238,6 +261,7 @@ PATTERNS = [  # of one size, so that they share their kernels
     Sparse(range(21), [0] * 20),  # all see one
     Sparse.random(20, 20),
     Sparse.random(20, 3, torch.Generator().manual_seed(1)),
+    Sparse.random(20, 3, torch.Generator().manual_seed(1), run=16),
 ]
 
 
@@ -311,6 +335,8 @@ def test_a_window_holds_what_its_units_see():
         (lambda: Sparse([0, 1], [[0]]), "indices must be a row of whole numbers"),
         (lambda: Sparse.random(4, 5), r"per_row must be in \[1, units=4\], got 5"),
         (lambda: Sparse.random(4, 0), r"per_row must be in \[1, units=4\], got 0"),
+        (lambda: Sparse.random(9, 3, run=8), r"units - run \+ 1=2\], got 3"),
+        (lambda: Sparse.random(4, 1, run=5), r"run must be in \[1, units=4\], got 5"),
         (lambda: BlockDiagonal(0), "blocks must be an int >= 1, got 0"),
         (
             lambda: BlockDiagonal(3).shape(8),

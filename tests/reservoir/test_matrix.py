@@ -6,10 +6,12 @@ import time
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
+from recurro.engine import Sparse
 from recurro.errors import ArgumentError
 from recurro.reservoir.matrix import (
     draw_matrix,
@@ -46,6 +48,17 @@ def test_a_large_matrix_is_drawn_at_once():
     assert time.process_time() - start < 3
     assert radius_of(w) == pytest.approx(0.9, rel=1e-5)
     assert w.nnz == 100_000
+    columns = w.indices.reshape(-1, 10)
+    assert (np.diff(columns[:16], axis=0) == 1).all()  # rows that run fast
+
+
+def test_rows_that_share_a_choice_have_the_eigenvalues_of_others():
+    pattern = Sparse.random(480, 10, torch.Generator().manual_seed(0), run=16)
+    signs = np.random.default_rng(0).choice([-1.0, 1.0], 4800) / np.sqrt(10)
+    w = csr_array((signs, pattern.indices, pattern.indptr), shape=(480, 480))
+    found = np.abs(np.linalg.eigvals(w.toarray()))
+    for radius in (0.25, 0.5, 0.75):  # the circular law: uniform on a disc
+        assert (found < radius).mean() == pytest.approx(radius**2, abs=0.05)
 
 
 def test_a_share_of_the_units():
