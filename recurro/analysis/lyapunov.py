@@ -172,7 +172,8 @@ def lyapunov_of_flow(
 
     Example:
         >>> f = lambda s: torch.stack([-s[0], -2 * s[1]])
-        >>> found = lyapunov_of_flow(f, torch.ones(1, 2), dt=0.05, steps=300, washout=200)
+        >>> start = torch.ones(1, 2)
+        >>> found = lyapunov_of_flow(f, start, dt=0.05, steps=300, washout=200)
         >>> found.exponents.round(3)
         array([-1., -2.])
     """
