@@ -10,6 +10,7 @@
     ├── ConfigError (ValueError)          a setting is unknown or has a wrong value
     │   └── SettingError                  the same, knowing the name of the setting
     ├── DataError (ValueError)            a file or text cannot be used as data
+    │   ├── ItemError                     one item of a list, knowing its number
     │   └── VocabularyError               a symbol or word is not in the vocabulary
     ├── RunError (RuntimeError)           a run folder cannot be read or written
     ├── DivergenceError (ArithmeticError) training exploded and did not come back
@@ -63,6 +64,41 @@ class SettingError(ConfigError):
 
 class DataError(RecurroError, ValueError):
     """A file or a text cannot be used as data."""
+
+
+class ItemError(DataError):
+    """An item of a list cannot be used; whoever read it can say where it stands.
+
+    Args:
+        owner: What the items are.
+        item: Its number, from 0.
+        fault: What must hold, what came, what to do.
+        step: The step of the item that is wrong, if it is one.
+        channel: The channel of that step, if it is one.
+
+    Attributes:
+        owner, item, fault, step, channel: As given.
+        tested: Whether it is one to test on at the end of a training.
+    """
+
+    def __init__(
+        self,
+        owner: str,
+        item: int,
+        fault: str,
+        *,
+        step: int | None = None,
+        channel: int | None = None,
+    ) -> None:
+        places = (("item", item), ("step", step), ("channel", channel))
+        at = ", ".join(f"{name} {n}" for name, n in places if n is not None)
+        super().__init__(f"{owner}: {at} {fault}")
+        self.owner, self.item, self.fault = owner, item, fault
+        self.step, self.channel, self.tested = step, channel, False
+
+    def stand(self, place: str) -> None:
+        """Name a place in a file instead of the number."""
+        self.args = (f"{self.owner}: {place} {self.fault}",)
 
 
 class VocabularyError(DataError):

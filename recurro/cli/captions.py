@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 
 from recurro.data import Captioned, draw_scenes, read_captioned, read_pictures
-from recurro.errors import ArgumentError, MissingExtraError
+from recurro.errors import ArgumentError, ItemError, MissingExtraError
 from recurro.report import Sample, write_report
 from recurro.report.looks import draw_looks
 from recurro.tasks import Captioner
 from recurro.tasks.grades import GRADES
 
-__all__ = ["captions_of", "leave_pictures", "to_learn", "to_score"]
+__all__ = ["captions_of", "leave_pictures", "place_of", "to_learn", "to_score"]
 
 SCENES = re.compile(r"scenes(?::(\d+))?")
 """The word for pictures that are drawn, and how many."""
@@ -72,6 +72,14 @@ def captions_of(
         {"image": name, "caption": text}
         for name, text in zip(found.names, model.predict(found.items), strict=True)
     ]
+
+
+def place_of(model: Captioner, file: Path, error: ItemError) -> str:
+    """Which picture of a file or folder it is, for a person."""
+    if _drawn(file) is not None:
+        return f"scene {error.item}"
+    found = read_pictures(file, side=model.settings.data.side)
+    return f"'{found.names[error.item]}' of '{file}'"
 
 
 def leave_pictures(model: Captioner, files: Sequence[Path] = ()) -> None:

@@ -10,10 +10,10 @@ from recurro.cli.labelled import tell_still
 from recurro.cli.show import tell
 from recurro.data import Labelled, read_frames
 from recurro.data.films import read_films
-from recurro.errors import DataError
+from recurro.errors import DataError, ItemError
 from recurro.tasks import FrameLabeler
 
-__all__ = ["labels_of", "to_learn", "to_score"]
+__all__ = ["labels_of", "place_of", "to_learn", "to_score"]
 
 
 def to_learn(model: FrameLabeler, files: Sequence[Path]) -> dict[str, Any]:
@@ -50,8 +50,17 @@ def _joined(model: FrameLabeler, files: Sequence[Path]) -> Labelled:
             found.keys + more.keys,
             found.places + more.places,
             features=found.features,
+            series=[*found.series, *more.series],
         )
     return found
+
+
+def place_of(model: FrameLabeler, file: Path, error: ItemError) -> str:
+    """Where a sequence of a file stands, or a number of it, for a person."""
+    found = _read(model, file, labelled=False)
+    if error.tested and model.settings.data.test == "hash":
+        _, found = found.split()
+    return found.where(error.item, error.step, error.channel)
 
 
 def _known(

@@ -12,11 +12,11 @@ import numpy as np
 
 from recurro.cli.show import tell
 from recurro.data import Labelled, read_items, read_labelled, read_step_numbers
-from recurro.errors import DataError
+from recurro.errors import DataError, ItemError
 from recurro.tasks import SequenceClassifier, SequenceRegressor
 from recurro.tasks.regressor import unfit_numbers
 
-__all__ = ["items_of", "labelled_of", "tell_still", "training_of"]
+__all__ = ["items_of", "labelled_of", "place_of", "tell_still", "training_of"]
 
 Model = SequenceClassifier | SequenceRegressor
 
@@ -67,6 +67,24 @@ def items_of(model: Model, file: Path) -> Labelled:
     found = read_items(file, roles, encoding=data.encoding)
     tell(found.notes)
     return found
+
+
+def place_of(model: Any, file: Path, error: ItemError) -> str | None:  # noqa: ANN401
+    """Where an item of a file stands, for a person; ``None`` if it is a window of one.
+
+    Args:
+        model: A model of sequences, whose settings say how files are read.
+        file: What it was to read, and could not.
+        error: What is wrong with it.
+    """
+    data = model.settings.data
+    if getattr(data, "window", None) is not None:
+        return None
+    roles = None if file.suffix == ".ts" else data.roles
+    found = read_items(file, roles, encoding=data.encoding)
+    if error.tested and data.test == "hash":
+        _, found = found.split()
+    return found.where(error.item, error.step, error.channel)
 
 
 def _read(model: Model, file: Path) -> Labelled:

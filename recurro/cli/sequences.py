@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -20,11 +21,11 @@ from recurro.cli import (
     tagging,
     translation,
 )
-from recurro.cli.labelled import items_of, labelled_of, training_of
+from recurro.cli.labelled import items_of, labelled_of, place_of, training_of
 from recurro.cli.settings import in_flags
 from recurro.cli.show import outcome, print_json, print_rows, say, say_dim, watch
 from recurro.data import Labelled
-from recurro.errors import ArgumentError
+from recurro.errors import ArgumentError, DataError, ItemError
 from recurro.report import write_report
 from recurro.tasks import (
     AnomalyDetector,
@@ -81,6 +82,8 @@ class TaskVerbs:
         drawn: Whether data are drawn, so that ``evaluate`` needs no file.
         signed: How figures were reckoned, in words, where that must be said.
         resumed: What is done at the end with one whose run was gone on with.
+        place: Where an item of a file stands that could not be used; ``None`` where
+            that is not known.
     """
 
     model: type[NetworkEstimator]
@@ -95,6 +98,7 @@ class TaskVerbs:
     drawn: bool = False
     signed: Callable[[Any], str] | None = None
     resumed: Callable[[Any], object] | None = None
+    place: Callable[[Any, Path, ItemError], str | None] | None = None
 
 
 def train_run(
@@ -128,7 +132,8 @@ def train_run(
     else:
         given = task.training(fresh, files)
     hidden = quiet or current_shard().rank > 0
-    with watch(quiet=hidden, limit=settings.train.max_seconds) as watcher:
+    limit = settings.train.max_seconds
+    with watch(quiet=hidden, limit=limit) as watcher, _placed(fresh, files):
         model = fresh.fit(**given, progress=watcher)
     if task.trained is not None and current_shard().rank == 0:
         task.trained(model, files)
@@ -143,6 +148,26 @@ def resume_run(task: str, run: Path, *, quiet: bool) -> NetworkEstimator:
     if verbs.resumed is not None and current_shard().rank == 0:
         verbs.resumed(model)
     return model
+
+
+@contextmanager
+def _placed(model: Any, files: Sequence[Path]) -> Iterator[None]:  # noqa: ANN401
+    """Let an error name the place in a file of the item that could not be used.
+
+    In training that is known of the file to test on alone.
+    """
+    place, training = TASKS[model.task].place, not hasattr(model, "network_")
+    try:
+        yield
+    except ItemError as error:
+        test = getattr(model.settings.data, "test", None)
+        file = files[0] if test in (None, "hash") or not training else Path(test)
+        known = error.tested if training else len(files) == 1
+        with suppress(DataError):  # what it was read from may have other roles
+            at = place(model, file, error) if place and known else None
+            if at is not None:
+                error.stand(at)
+        raise
 
 
 def check_interval(verb: str, interval: float | None, task: str) -> None:
@@ -162,7 +187,7 @@ def figures_of(
 ) -> dict[str, float]:
     """How well a model tells what files say of their sequences."""
     task = TASKS[model.task]
-    with in_flags((), sections_of(model.kind)):
+    with in_flags((), sections_of(model.kind)), _placed(model, files):
         if task.figures is not None:
             return task.figures(model, files)
         read = task.read(model, files)
@@ -175,7 +200,7 @@ def figures_of(
 
 def answers_of(model: NetworkEstimator, file: Path, interval: float | None) -> Answers:
     """What a model tells of each sequence of a file, one row for each."""
-    with in_flags((), sections_of(model.kind)):
+    with in_flags((), sections_of(model.kind)), _placed(model, [file]):
         return TASKS[model.task].answers(model, file, interval)
 
 
@@ -277,8 +302,12 @@ def _say_tables(model: NetworkEstimator) -> None:
 
 
 TASKS: dict[str, TaskVerbs] = {
-    "classify": TaskVerbs(SequenceClassifier, _labelled, _classes, _training),
-    "regress": TaskVerbs(SequenceRegressor, _labelled, _numbers, _training),
+    "classify": TaskVerbs(
+        *(SequenceClassifier, _labelled, _classes, _training), place=place_of
+    ),
+    "regress": TaskVerbs(
+        *(SequenceRegressor, _labelled, _numbers, _training), place=place_of
+    ),
     "tag": TaskVerbs(
         *(SequenceTagger, tagging.to_score, tagging.tagged, tagging.to_learn),
         lines=tagging.sentences,
@@ -291,7 +320,8 @@ TASKS: dict[str, TaskVerbs] = {
         trained=streams.leave_first,
     ),
     "label": TaskVerbs(
-        *(FrameLabeler, framing.to_score, framing.labels_of, framing.to_learn)
+        *(FrameLabeler, framing.to_score, framing.labels_of, framing.to_learn),
+        place=framing.place_of,
     ),
     "music": TaskVerbs(
         *(MusicModel, music.to_score, music.log_probs, music.to_learn),
@@ -322,6 +352,7 @@ TASKS: dict[str, TaskVerbs] = {
         next="predict {run} IMAGES",
         trained=captions.leave_pictures,
         resumed=captions.leave_pictures,
+        place=captions.place_of,
     ),
     "forecast": TaskVerbs(
         *(Forecaster, forecasts.read, forecasts.answers),

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from recurro.cli.show import tell
 from recurro.data import read_spoken
 from recurro.errors import ArgumentError
 from recurro.tasks import SpeechRecognizer
@@ -57,7 +58,9 @@ def transcripts(
     model: SpeechRecognizer, file: Path, interval: float | None
 ) -> list[dict[str, Any]]:
     """The text of each recording of a file or folder."""
-    files = read_spoken(file, texts=False).files
+    found = read_spoken(file, texts=False)
+    tell(found.notes)
+    files = found.files
     return [
         {"file": str(name), "text": text}
         for name, text in zip(files, model.predict(files), strict=True)
@@ -74,4 +77,5 @@ def to_score(
             "Name one."
         )
     found = read_spoken(files[0])
+    tell(found.notes)
     return found.files, found.texts

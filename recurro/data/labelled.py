@@ -10,10 +10,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from recurro.data.class_folders import files_of
 from recurro.data.recordings import equal_recordings
 from recurro.data.split import is_test
 from recurro.data.steps import Roles, Steps, read_steps
-from recurro.data.tables import TABLES, Table, read_table
+from recurro.data.tables import Table, read_table
 from recurro.data.text import raw_lines, read_text, split_lines
 from recurro.data.ts import read_ts
 from recurro.errors import DataError
@@ -40,6 +41,7 @@ class _Row(NamedTuple):
     label: Any
     key: str
     place: str
+    series: Steps | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +58,7 @@ class Labelled:
         places: Where each stands, for a person.
         notes: What was done to the files and a person should know.
         features: The columns that series were read from, if they have any.
+        series: The steps of each in a table, where all come from such.
     """
 
     items: list[Any]
@@ -64,6 +67,7 @@ class Labelled:
     places: list[str]
     notes: tuple[str, ...] = ()
     features: tuple[str, ...] = ()
+    series: Sequence[Steps] = ()
 
     def __len__(self) -> int:
         """How many sequences there are."""
@@ -71,9 +75,23 @@ class Labelled:
 
     def select(self, rows: Sequence[int] | np.ndarray) -> Labelled:
         """The sequences of the given numbers, in that order."""
-        lists = ("items", "labels", "keys", "places")
+        lists = ("items", "labels", "keys", "places", "series")
+        lists = lists if self.series else lists[:-1]
         picked: Any = {k: [getattr(self, k)[row] for row in rows] for k in lists}
         return replace(self, **picked)
+
+    def where(
+        self, item: int, step: int | None = None, channel: int | None = None
+    ) -> str:
+        """Where an item, a step of it or a number stands, for a person."""
+        if step is None:
+            return self.places[item]
+        if not self.series:
+            number = "" if channel is None else f", channel {channel}"
+            return f"step {step}{number} of {self.places[item]}"
+        series = self.series[item]
+        column = None if channel is None else series.features[channel]
+        return series.table.place(series.rows[step], column)
 
     def split(self) -> tuple[Labelled, Labelled]:
         """Split by hash (see `is_test`): what to train on, and what is held out.
@@ -222,12 +240,10 @@ def read_step_numbers(
 
 def _each_step(reader: _Reader, said: Callable[[Steps, str], Any]) -> Labelled:
     """Series and what is said of the steps of each."""
-    files = _find(reader.path).tables if reader.path.is_dir() else [reader.path]
+    files = files_of(reader.path).tables if reader.path.is_dir() else [reader.path]
     column = reader.roles.label or "label"
     rows = [
-        _Row(
-            series.values, said(series, column), reader.key(file, series), series.place
-        )
+        reader.row(file, series, said(series, column))
         for file in files
         for series in reader.steps(file)
     ]
@@ -250,38 +266,6 @@ def _said(series: Steps, column: str) -> list[Any]:
                 "Fill it in, or leave the row out.",
             )
     return series.labels or []
-
-
-@dataclass(frozen=True)
-class _Files:
-    """The files of a folder, by what they are."""
-
-    lines: list[Path]
-    texts: list[Path]
-    tables: list[Path]
-    others: list[Path]
-
-
-def _find(folder: Path) -> _Files:
-    """What is in a folder and in the folders in it."""
-    files = [
-        file
-        for file in sorted([*folder.glob("[!.]*"), *folder.glob("[!.]*/[!.]*")])
-        if file.is_file()
-    ]
-    lines = [i for i in files if i.suffix == ".txt" and i.parent == folder]
-    texts = [i for i in files if i.suffix == ".txt" and i.parent != folder]
-    tables = [i for i in files if i.suffix.lower() in TABLES]
-    others = [i for i in files if i not in {*lines, *texts, *tables}]
-    found = [i for i in (lines, texts, tables) if i]
-    if len(found) != 1:
-        what = " and ".join(f"'{i[0].relative_to(folder)}'" for i in found) or "none"
-        raise DataError(
-            f"read: folder '{folder}' must hold files of one kind: <Class>.txt with an "
-            "item a line, or <Class>/<name> with a text (.txt) or the steps of a "
-            f"series ({', '.join(TABLES)}), got {what}. Put other files elsewhere."
-        )
-    return _Files(lines, texts, tables, others)
 
 
 class _Reader:
@@ -317,8 +301,9 @@ class _Reader:
             + f"'{files[0]}': {note}."
             for note, files in self.notes.items()
         )
-        items, labels, keys, places = map(list, parts)
-        return Labelled(items, labels, keys, places, notes, self.features)
+        items, labels, keys, places, series = map(list, parts)
+        known = [] if None in series else series
+        return Labelled(items, labels, keys, places, notes, self.features, known)
 
     def steps(self, file: Path) -> list[Steps]:
         """The series of a table."""
@@ -335,12 +320,11 @@ class _Reader:
             )
         return found
 
-    def key(self, file: Path, series: Steps) -> str:
-        """The name of a series: that of its file in the folder, its id, or both."""
-        if not self.path.is_dir():
-            return series.name
-        name = file.relative_to(self.path).as_posix()
-        return f"{name}/{series.name}" if series.name else name
+    def row(self, file: Path, series: Steps, label: object) -> _Row:
+        """A series and what is said of it; file in the folder and id are its name."""
+        inside = file.relative_to(self.path).as_posix() if self.path.is_dir() else ""
+        key = "/".join(filter(None, (inside, series.name)))
+        return _Row(series.values, label, key, series.place, series)
 
     def _table(self, file: Path) -> Table:
         table = read_table(file, encoding=self.encoding)
@@ -352,7 +336,7 @@ class _Reader:
             self.notes.setdefault(note, []).append(table.path)
 
     def _folder(self) -> Iterator[_Row]:
-        files = _find(self.path)
+        files = files_of(self.path)
         if self.roles != Roles() and not files.tables:
             raise DataError(
                 f"read: the files of '{self.path}' have no columns that could be "
@@ -407,7 +391,7 @@ class _Reader:
         """The series of a table, each with one label."""
         for series in self.steps(file):
             label = self._one_label(series, file) if self.labelled else None
-            yield _Row(series.values, label, self.key(file, series), series.place)
+            yield self.row(file, series, label)
 
     def _one_label(self, series: Steps, file: Path) -> object:
         """What is said of a series: in each of its rows, or by its folder."""

@@ -11,7 +11,7 @@ import torch
 
 from recurro.data.batching import line_groups
 from recurro.data.tokens import Tokenizer
-from recurro.errors import DataError
+from recurro.errors import DataError, ItemError
 from recurro.types import Batch, Shard
 
 __all__ = [
@@ -350,10 +350,12 @@ class Scaler:
         if strange.size:
             at = int(np.argmax(gone[:, strange[0]]))
             item = int(np.searchsorted(sequences.starts, at, side="right")) - 1
-            raise DataError(
-                f"sequences: item {item}, step {at - int(sequences.starts[item])} must "
-                f"hold a number in channel {strange[0]}, where none was missing in "
-                "training, got NaN. Fill it in, or train on data that lack some too."
+            raise ItemError(
+                *("sequences", item),
+                "must hold a number, as all did in training, got NaN. Fill it in, or "
+                "train on data that lack some there too.",
+                step=at - int(sequences.starts[item]),
+                channel=int(strange[0]),
             )
         scaled = (values - np.array(self.mean)) / np.array(self.deviation)
         scaled = _carried(scaled, gone, sequences)

@@ -26,10 +26,12 @@ class Spoken:
     Attributes:
         files: The files, which have not been read.
         texts: What is said in each; empty where that was not asked for.
+        notes: What was done to the table and a person should know.
     """
 
     files: tuple[Path, ...]
     texts: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def read_spoken(path: Path | str, *, texts: bool = True) -> Spoken:
@@ -104,7 +106,8 @@ def _from_table(path: Path, texts: bool) -> Spoken:
                 "Mend it, or leave the row out.",
             )
     told = table.words("text", "say what is heard") if texts else []
-    return Spoken(tuple(files), tuple(map(str, told)))
+    notes = tuple(f"'{path}': {note}." for note in table.notes)
+    return Spoken(tuple(files), tuple(map(str, told)), notes)
 
 
 def load_samples(

@@ -50,16 +50,14 @@ class Table:
         """How many rows there are."""
         return len(self.places)
 
-    def place(self, row: int) -> str:
-        """Where a row stands, for a person."""
-        return f"{self.unit} {self.places[row]} of '{self.path}'"
+    def place(self, row: int, column: str | None = None) -> str:
+        """Where a row, or its cell in a column, stands, for a person."""
+        cell = "" if column is None else f", column {column!r}"
+        return f"{self.unit} {self.places[row]}{cell} of '{self.path}'"
 
     def fault(self, row: int, column: str, what: str, remedy: str) -> DataError:
         """The error for what is wrong in a row (from 0) of a column."""
-        return DataError(
-            f"read: {self.unit} {self.places[row]}, column {column!r} of '{self.path}' "
-            f"{what}. {remedy}"
-        )
+        return DataError(f"read: {self.place(row, column)} {what}. {remedy}")
 
     def cells(self, column: str, option: str = "") -> list[Any]:
         """The cells of a column.

@@ -11,7 +11,7 @@ import numpy as np
 from torch import nn
 
 from recurro.data import Scaler, Sequences, join_series
-from recurro.errors import DataError, RunError
+from recurro.errors import DataError, ItemError, RunError
 from recurro.nn import FrameEncoder
 from recurro.tasks.readers import Items, SeriesReader, as_items, load_scaler
 from recurro.tasks.sequence_config import RecurrentNetwork
@@ -48,9 +48,10 @@ class FilmReader:
         films: list[Any] = list(items)
         for number, film in enumerate(films):
             if film.shape[1:] != self.shape:
-                raise DataError(
-                    f"frames: item {number} must have frames of shape {self.shape} as "
-                    f"in training, got {film.shape[1:]}. Bring it to that shape."
+                raise ItemError(
+                    *("frames", number),
+                    f"must have frames of shape {self.shape} as in training, got "
+                    f"{film.shape[1:]}. Bring it to that shape.",
                 )
         joined = Sequences.of([film.reshape(len(film), -1) for film in films])
         values = (joined.values - self.mean) / self.deviation

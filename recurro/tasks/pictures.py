@@ -13,7 +13,7 @@ import numpy as np
 from torch import nn
 
 from recurro.data import Scaler, Sequences, fit_picture, read_picture
-from recurro.errors import DataError, RunError
+from recurro.errors import DataError, ItemError, RunError
 from recurro.nn import GridEncoder
 from recurro.nn.places import FeatureEncoder, PlaceEncoder, Scale
 from recurro.tasks.readers import Items
@@ -52,9 +52,10 @@ class PictureReader:
         for number, item in enumerate(items):
             shape = np.shape(item)[1:]
             if shape != self.shape or getattr(item, "dtype", None) != np.uint8:
-                raise DataError(
-                    f"pictures: item {number} must be a picture of shape {self.shape} "
-                    f"as in training, got {shape}. Bring it to that shape."
+                raise ItemError(
+                    *("pictures", number),
+                    f"must be a picture of shape {self.shape} as in training, got "
+                    f"{shape}. Bring it to that shape.",
                 )
         return Sequences.of([np.asarray(item).reshape(1, -1) for item in items])
 
@@ -97,9 +98,10 @@ class FeatureReader:
             fits = self.grid is None or shape[:-1] == self.grid
             if shape[-1:] != (width,) or not fits or np.asarray(item).dtype == np.uint8:
                 places = "of places" if self.grid is None else f"of {self.grid} places"
-                raise DataError(
-                    f"pictures: item {number} must be {width} features {places} as in "
-                    f"training, got an array {shape}. Make them by the same network."
+                raise ItemError(
+                    *("pictures", number),
+                    f"must be {width} features {places} as in training, got an array "
+                    f"{shape}. Make them by the same network.",
                 )
         return self.scaler(_flat([np.asarray(item) for item in items]))
 
@@ -157,10 +159,10 @@ def as_pictures(data: Any, side: int | None = None) -> Items:  # noqa: ANN401
         same = item.shape == first.shape if pictures else item.dtype == first.dtype
         if not same or item.shape[-1] != first.shape[-1]:
             kind = "uint8" if item.dtype == np.uint8 else "numbers"
-            raise DataError(
-                f"pictures: item {number} must be like the first, an array "
-                f"{_shape(first)}, got {kind} {_shape(item)}. Bring all to one "
-                "size (side), or leave it out."
+            raise ItemError(
+                *("pictures", number),
+                f"must be like the first, an array {_shape(first)}, got {kind} "
+                f"{_shape(item)}. Bring all to one size (side), or leave it out.",
             )
     return items
 

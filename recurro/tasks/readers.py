@@ -12,7 +12,7 @@ from torch import nn
 from recurro.data import Scaler, Sequences, Tokenizer, encode_texts, join_series
 from recurro.data.sequences import clean_texts
 from recurro.data.word_features import character_features, word_features
-from recurro.errors import DataError, RunError
+from recurro.errors import DataError, ItemError, RunError
 from recurro.nn.subwords import WordEmbedding
 from recurro.tasks.sequence_config import RecurrentNetwork, SequenceData
 from recurro.train import RunFolder
@@ -181,9 +181,10 @@ class SeriesReader:
             )
         found, channels = join_series(items), len(self.scaler.mean)
         if found.values.shape[1] != channels:
-            raise DataError(
-                f"sequences: must have {channels} channels as in training, got "
-                f"{found.values.shape[1]}. Give the same channels in the same order."
+            raise ItemError(
+                *("sequences", 0),
+                f"must have {channels} channels as in training, got "
+                f"{found.values.shape[1]}. Give the same channels in the same order.",
             )
         return self.scaler(found)
 

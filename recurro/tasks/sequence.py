@@ -13,7 +13,7 @@ from torch import nn
 
 from recurro.data import RecordingWindows, Sequences
 from recurro.data.sequences import Targets, flat, sequence_batches
-from recurro.errors import DataError
+from recurro.errors import DataError, ItemError
 from recurro.nn import Evidence, Head, Pooling, Recurrent, VectorNetwork
 from recurro.nn.sequence import TaughtNetwork, Teller
 from recurro.tasks.comparison import Comparison
@@ -30,6 +30,7 @@ from recurro.tasks.sequence_config import (
     PooledNetwork,
     SequenceData,
     SequenceSettings,
+    TableData,
     TaskSettings,
 )
 from recurro.tasks.sequence_runs import (
@@ -43,7 +44,7 @@ from recurro.tasks.vector_task import (
     VectorTask,
     held_out_rows,
 )
-from recurro.tasks.windows import cut_items, groups_of, last_windows
+from recurro.tasks.windows import cut_items, groups_of, keep_gaps, last_windows
 from recurro.train import Progress, RunFolder
 from recurro.types import Batch
 
@@ -219,6 +220,8 @@ class SequenceEstimator(NetworkEstimator):
             examples = self._tested(examples, *test)
         (items, targets), _ = examples.parts()
         reader = self._learn_reader(items, targets, settings)
+        if test is not None:
+            self._check_tested(reader, examples)
         return self._fit(settings, reader, examples, progress)
 
     def _examples(
@@ -241,6 +244,8 @@ class SequenceEstimator(NetworkEstimator):
             classes=self._of_classes,
             groups=groups,
         )
+        if isinstance(settings.data, TableData):
+            rows = keep_gaps(items, rows, groups)
         rest = np.setdiff1d(np.arange(len(items)), rows)
         kept: Any = [items[row] for row in rest]
         if not len(rows):
@@ -267,6 +272,15 @@ class SequenceEstimator(NetworkEstimator):
         both: Any = [*examples.items, *items]
         targets = _both(examples.targets, targets)
         return Examples(both, targets, examples.held_out, len(items))
+
+    def _check_tested(self, reader: Sequencer, examples: Examples) -> None:
+        """Read what is tested on before training, lest that fails at its end."""
+        _, (items, targets) = examples.test_parts()
+        try:
+            self._answers(reader, items, targets)
+        except ItemError as error:
+            error.tested = True
+            raise
 
     def _pairs(self, X: Data, y: Any) -> tuple[Items, Targets]:  # noqa: ANN401
         """What is read at once, and its targets, such as are known from training."""

@@ -118,3 +118,15 @@ def test_looks_are_drawn_bright_where_was_looked(tmp_path):
     assert pixels[100, left + 100, 0] == 50
     assert pixels[20, left + 120 + 20, 0] == 50
     assert pixels[100, left + 120 + 100, 0] == 200
+
+
+def test_a_picture_of_another_size_is_named(folder):
+    write_captioned("photos", draw_scenes(24))
+    recurro("train", "caption", "photos", *SMALL, "-o", "run")
+    write_captioned("others", draw_scenes(3))
+    path = folder / "others" / "00001.png"
+    Image.open(path).resize((40, 36)).save(path)
+    for verb in ("evaluate", "predict"):
+        line = complaint(verb, "run", "others")
+        assert "00001.png" in line
+        assert "item" not in line

@@ -194,3 +194,40 @@ def test_a_run_is_scored_on_one_file(folder):
         assert "must be left out" in complaint(
             verb, "run", "rows.tsv", "--interval", 0.5
         )
+
+
+def steps(count, form):
+    """A table of series of five steps, one of which may lack a number."""
+    rows = [form(n, t) for n in range(count) for t in range(5)]
+    return "\n".join(["id,time,x,y,label", *rows, ""])
+
+
+def test_a_number_that_lacks_in_a_file_to_test_on_is_named(folder):
+    whole = steps(20, lambda n, t: f"{n},{t},{(n % 2 - 0.5) * t},{n},{'ab'[n % 2]}")
+    (folder / "whole.csv").write_text(whole)
+    (folder / "bad.csv").write_text(whole.replace("7,3,1.5,7,b", "7,3,,7,b"))
+    words = ("whole.csv", *SMALL, "--id", "id", "--time", "time", "--epochs", 1)
+    recurro("train", "classify", *words, "-o", "run")
+    named = "sequences: line 40, column 'x' of 'bad.csv' must hold a number, as all did"
+    assert named in complaint("evaluate", "run", "bad.csv")
+    assert named in complaint("predict", "run", "bad.csv")
+    words = (*words, "-o", "other", "--test", "bad.csv")
+    assert named in complaint("train", "classify", *words)
+    assert not (folder / "other" / "model.safetensors").exists()  # nothing was trained
+    (folder / "one.ts").write_text("@classLabel false\n@data\n1,2,3\n")
+    line = complaint("predict", "run", "one.ts")
+    assert line.startswith("sequences: series 0 of 'one.ts' must have 2 channels")
+
+
+def test_a_single_number_that_lacks_is_learnt_of(folder):
+    for item in range(12):  # wherever it is
+        text = steps(
+            12,
+            lambda n, t, item=item: (
+                f"{n},{t},{'' if (n, t) == (item, 2) else t},{n},{'ab'[n % 2]}"
+            ),
+        )
+        (folder / "gap.csv").write_text(text)
+        words = ("gap.csv", *SMALL, "--id", "id", "--time", "time", "--epochs", 1)
+        words += ("--set", "data.held_out=0.5", "-o", "run", "--overwrite")
+        recurro("train", "classify", *words)

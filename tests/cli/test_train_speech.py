@@ -87,3 +87,12 @@ def test_a_damaged_recording_is_named(spoken):
     line = complaint("train", "transcribe", "said", "-o", "run")
     assert "'said/7.wav' must have" in line
     assert "at byte" in line
+
+
+def test_blank_lines_of_a_table_are_said(spoken):
+    text = (spoken / "said.csv").read_text()
+    (spoken / "gaps.csv").write_text(text.replace("said/3", "\n\nsaid/3"))
+    note = "recurro: note: 'gaps.csv': blank lines left out: 2."
+    assert note in recurro("train", "transcribe", "gaps.csv", *SMALL, "-o", "run").err
+    assert note in recurro("evaluate", "run", "gaps.csv").err
+    assert note in recurro("predict", "run", "gaps.csv").err

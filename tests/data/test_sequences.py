@@ -168,7 +168,7 @@ def test_a_missing_number_is_the_last_one_known_in_its_sequence() -> None:
 
 def test_scaler_refuses_what_training_did_not_have() -> None:
     scaler = Scaler.fit(join_series([[1.0, 2.0]]))
-    with pytest.raises(DataError, match="item 1, step 1 must hold a number"):
+    with pytest.raises(DataError, match="item 1, step 1, channel 0 must hold a number"):
         scaler(join_series([[1.0], [2.0, np.nan]]))
     with pytest.raises(DataError, match=r"channel 1 .* all are missing"):
         Scaler.fit(join_series([[[1.0, np.nan]]]))
