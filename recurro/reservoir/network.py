@@ -13,6 +13,7 @@ from sklearn.exceptions import NotFittedError
 from recurro.cells.reservoir import Activation
 from recurro.errors import ArgumentError, DataError
 from recurro.reservoir.bank import Arrangement, Bank, draw_bank
+from recurro.reservoir.online import OnlineReadout, force
 from recurro.reservoir.pool import DType
 from recurro.reservoir.readout import Ridge
 from recurro.reservoir.running import continued, echoed, features, pooled, told
@@ -67,7 +68,10 @@ class EchoStateNetwork(BaseEstimator):
         connectivity: Entries in each row of W_rec: their number (int), or their share
             of the units (float).
         feedback: Weights through which y_{t-1} comes back are uniform in its ±; 0 for
-            no feedback. In ``fit`` the targets take the place of y.
+            no feedback.
+        teacher_forcing: Whether in ``fit`` the targets take the place of the y that is
+            fed back. If not, y is what the network tells while it learns at every step
+            after the washout (FORCE); the readout must be one that learns so.
         noise: What is added before tanh in ``fit`` is uniform in its ±.
         washout: First steps of each series that are not learnt from.
         ridge: See ``Ridge``, the readout if there is no other.
@@ -111,6 +115,7 @@ class EchoStateNetwork(BaseEstimator):
         bias: float = 1.0,
         connectivity: float = 10,
         feedback: float = 0.0,
+        teacher_forcing: bool = True,
         noise: float = 0.0,
         washout: int = 0,
         ridge: Ridges = 1e-6,
@@ -129,6 +134,7 @@ class EchoStateNetwork(BaseEstimator):
         self.bias = bias
         self.connectivity = connectivity
         self.feedback = feedback
+        self.teacher_forcing = teacher_forcing
         self.noise = noise
         self.washout = washout
         self.ridge: Ridges = ridge
@@ -387,6 +393,14 @@ class EchoStateNetwork(BaseEstimator):
             return
         teacher = numbers if self.feedback else None
         noise = (self.noise, self._rng) if self.noise else None
+        if not self.teacher_forcing:
+            assert isinstance(self.readout_, OnlineReadout)
+            for x, y in zip(xs, numbers, strict=True):
+                force(self.bank_, self.readout_, x, y, self.washout, noise)
+                done += len(x)
+                if progress is not None:
+                    progress(done, total)
+            return
         for chunk, z, _ in features(self.bank_, xs, teacher, noise):
             counted = chunk.counted(self.washout)
             add(*(each[counted] for each in (z, pad(numbers, chunk))))
@@ -444,6 +458,13 @@ class EchoStateNetwork(BaseEstimator):
                     f"EchoStateNetwork: {name} must be one of "
                     f"{', '.join(map(repr, known))}, got {value!r}."
                 )
+        online = isinstance(self.readout, OnlineReadout)
+        if not self.teacher_forcing and not (self.feedback and online):
+            raise ArgumentError(
+                "EchoStateNetwork: without teacher_forcing there must be feedback and "
+                f"a readout that learns step by step, got feedback={self.feedback} and "
+                f"readout={self.readout!r}. Use readout=RecursiveLeastSquares()."
+            )
         if self.feedback and self.classify is not None:
             raise ArgumentError(
                 f"EchoStateNetwork: feedback must be 0 with classify, got "

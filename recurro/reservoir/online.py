@@ -9,9 +9,10 @@ import numpy as np
 from scipy.linalg import LinAlgError, cholesky, get_blas_funcs, solve_triangular
 
 from recurro.errors import ArgumentError, DivergenceError
+from recurro.reservoir.bank import Bank
 from recurro.reservoir.readout import Rows, as_pairs, check_widths
 
-__all__ = ["LeastMeanSquares", "OnlineReadout", "RecursiveLeastSquares"]
+__all__ = ["LeastMeanSquares", "OnlineReadout", "RecursiveLeastSquares", "force"]
 
 _BLOCK = 64
 """Steps that recursive least squares takes at once."""
@@ -221,3 +222,41 @@ class LeastMeanSquares(OnlineReadout):
                 f"{2 / power.max():.2g}, or normalised=True."
             )
         self.coef_ = weights
+
+
+def force(
+    bank: Bank,
+    readout: OnlineReadout,
+    x: np.ndarray,
+    y: np.ndarray,
+    washout: int = 0,
+    noise: tuple[float, np.random.Generator] | None = None,
+) -> None:
+    """Learn in a closed loop: what is fed back is what the network tells, errors too.
+
+    At each step the reservoir reads what was told a step before, the readout tells
+    W z_t of its state, and W is corrected. So the network meets, while it learns, the
+    errors that it will meet when it is left to itself.
+
+    Args:
+        bank: Reservoirs with feedback.
+        readout: Begun, for as many features and outputs.
+        x: Inputs ``(time, inputs)``.
+        y: Targets ``(time, outputs)``.
+        washout: First steps that are not learnt from; there targets are fed back.
+        noise: Largest noise, and where it is drawn from.
+
+    Raises:
+        DivergenceError: If the weights are beyond all bounds.
+
+    References:
+        Sussillo and Abbott (2009), doi:10.1016/j.neuron.2009.07.018.
+    """
+    told, states = np.zeros((1, 1, y.shape[1]), x.dtype), None
+    for t in range(len(x)):
+        z, states = bank(x[t : t + 1, None], told, states, noise=noise)
+        told = (z @ readout.coef_.T).astype(x.dtype)
+        if t >= washout:
+            readout.step(z[0, 0], y[t])
+        else:
+            told = y[None, t : t + 1]

@@ -7,7 +7,12 @@ import pytest
 import torch
 
 from recurro.errors import ArgumentError, DataError, DivergenceError, ShapeError
-from recurro.reservoir import LeastMeanSquares, RecursiveLeastSquares, Ridge
+from recurro.reservoir import (
+    EchoStateNetwork,
+    LeastMeanSquares,
+    RecursiveLeastSquares,
+    Ridge,
+)
 
 
 def rows(steps: int, features: int, outputs: int = 2, noise: float = 1.0):
@@ -114,3 +119,53 @@ def test_wrong_rows():
         readout.step(np.ones(3), np.array([np.nan]))
     assert readout.steps_ == 0
     np.testing.assert_array_equal(readout.coef_, 0)
+
+
+def test_force_learns_with_its_own_errors_fed_back():
+    wave = np.sin(0.2 * np.arange(800.0))
+    network = EchoStateNetwork(
+        60,
+        spectral_radius=1.2,
+        leak_rate=0.5,
+        bias=0.2,
+        feedback=1.0,
+        teacher_forcing=False,
+        readout=RecursiveLeastSquares(0.01),
+        random_state=0,
+    )
+    network.fit(None, wave[:700])
+    assert network.readout_.steps_ == 700
+    free = network.generate(100, wave[:700])
+    assert np.abs(free - wave[700:]).max() < 0.1
+
+
+def test_force_by_hand():
+    x, y = np.random.default_rng(0).normal(size=(2, 9, 1))
+    network = EchoStateNetwork(
+        5,
+        connectivity=2,
+        feedback=0.5,
+        teacher_forcing=False,
+        readout=RecursiveLeastSquares(0.5),
+        washout=2,
+        random_state=0,
+    ).fit(x, y)
+    pool, plain = network.bank_.pools[0], RecursiveLeastSquares(0.5).begin(7, 1)
+    h, told = np.zeros(5), np.zeros(1)
+    for t in range(9):
+        h = np.tanh(pool.w_in @ [1.0, *x[t], *told] + pool.w_rec @ h)
+        z = np.array([1.0, *x[t], *h])
+        told = plain.coef_ @ z
+        if t >= 2:
+            plain.step(z, y[t])
+        else:
+            told = y[t]
+    np.testing.assert_allclose(network.coef_, plain.coef_)
+
+
+def test_force_needs_feedback_and_a_readout_of_steps():
+    wave = np.sin(np.arange(50.0))
+    for settings in ({"feedback": 1.0}, {"readout": RecursiveLeastSquares()}):
+        network = EchoStateNetwork(20, teacher_forcing=False, **settings)
+        with pytest.raises(ArgumentError, match="there must be feedback and a readout"):
+            network.fit(wave, wave)
