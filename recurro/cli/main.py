@@ -19,6 +19,7 @@ from recurro import __version__
 from recurro.cli.bench_engine import bench_engine
 from recurro.cli.bench_esn import bench_esn
 from recurro.cli.bench_hmm import bench_hmm
+from recurro.cli.bench_memory import bench_memory, bench_optimizers
 from recurro.cli.bench_ngram import bench_ngram
 from recurro.cli.bench_stream import bench_stream
 from recurro.cli.bench_tasks import bench_tasks
@@ -284,6 +285,8 @@ _add(bench, "training", bench_training)
 _add(bench, "ngram", bench_ngram)
 _add(bench, "hmm", bench_hmm)
 _add(bench, "esn", bench_esn)
+_add(bench, "memory", bench_memory)
+_add(bench, "optimizers", bench_optimizers)
 
 
 def main() -> NoReturn:
