@@ -11,19 +11,30 @@ from torch import Tensor, nn
 
 from recurro.analysis.advice import Advice, advise
 from recurro.analysis.capture import Captured, capture
+from recurro.analysis.fixed_points import FixedPoints, fixed_points
 from recurro.analysis.gates import Gate, gates_of
 from recurro.analysis.gradient_flow import GradientFlow, gradient_flow
 from recurro.analysis.jacobian import linearise_step
+from recurro.analysis.lyapunov import LyapunovSpectrum, lyapunov_spectrum
+from recurro.analysis.perturbation import Growth, perturbation_growth
 from recurro.analysis.spectrum import WHOLE, Spectrum, chain_spectrum, spectra
 from recurro.analysis.trajectory import is_recurrent, trajectories
 from recurro.analysis.view import LayersView
 from recurro.errors import ArgumentError
 from recurro.nn.in_step import StepNetwork
 from recurro.nn.language import LanguageNetwork
+from recurro.nn.stack import Stack
 from recurro.tasks.example import TrainedModel, example_batch, untrained_network
 from recurro.types import Batch
 
 __all__ = ["Inspection", "inspect"]
+
+ROWS = 4
+"""Sequences that exponents and perturbations are the mean of."""
+EXPONENTS = 8
+"""Lyapunov exponents that are told of each layer, the largest."""
+SMALL = 64
+"""Numbers of a state up to which fixed points are looked for."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +65,9 @@ class Inspection:
                     "horizon untrained": before and _steps(before.horizon, view.steps),
                     "gradient per step": flow.growth,
                     "radius of the chain": chain and chain.radius,
+                    "lyapunov": float(view.lyapunov[number].exponents[0])
+                    if view.lyapunov
+                    else None,
                     "gates saturated": max(layer_gates, default=None),
                 }
                 found.append(row)
@@ -76,6 +90,12 @@ class Inspection:
             for flow, chain in zip(view.flow.layers, view.chains, strict=False):
                 place = f"{view.name}/{flow.name}/chain eigenvalues"
                 found[place] = chain.eigenvalues
+            for flow, exponents in zip(view.flow.layers, view.lyapunov, strict=False):
+                found[f"{view.name}/{flow.name}/lyapunov"] = exponents.exponents
+            if view.growth is not None:
+                found[f"{view.name}/perturbation"] = view.growth.distance
+            if view.fixed is not None:
+                found[f"{view.name}/fixed points"] = view.fixed.points
             for gate in view.gates:
                 place = f"{view.name}/{gate.layer}/gate {gate.name}"
                 found[place] = gate.values.numpy()
@@ -189,6 +209,7 @@ def _view(after: Captured, before: Captured | None) -> LayersView:
         if step.size <= WHOLE:
             few = step[:: max(1, len(step) // 50)]
             chains.append(chain_spectrum(few, f"{run.name}, mean Jacobian"))
+    lyapunov, growth, fixed = _dynamics(after)
     return LayersView(
         name=after.name,
         cell=str(runs[0].part.cell),
@@ -199,7 +220,41 @@ def _view(after: Captured, before: Captured | None) -> LayersView:
         spectra=spectra(after.layer),
         chains=tuple(chains),
         gates=tuple(gates),
+        lyapunov=lyapunov,
+        growth=growth,
+        fixed=fixed,
     )
+
+
+def _dynamics(
+    run: Captured,
+) -> tuple[tuple[LyapunovSpectrum, ...], Growth | None, FixedPoints | None]:
+    """Exponents, a perturbation and fixed points, of rows that take all steps."""
+    if run.readings:
+        return (), None, None
+    whole = slice(None) if run.lengths is None else run.lengths == run.steps
+    x = run.x[:, whole][:, :ROWS].double()
+    state = run.state and tuple(
+        tuple(v[whole][:ROWS].double() for v in layer) for layer in run.state
+    )
+    exponents = lyapunov_spectrum(
+        run.layer, x, _exponents(run), state=state, washout=run.steps // 5
+    )
+    stack: Stack = run.layer._stack  # pyright: ignore[reportAssignmentType]
+    if any(len(parts) > 1 for parts in stack.layers):
+        return exponents, None, None
+    growth = perturbation_growth(run.layer, x, (1e-8, 1e-2), state=state)
+    (_, part), *others = stack.named()
+    if others or sum(width for _, width in part.program.state) > SMALL:
+        return exponents, growth, None
+    return exponents, growth, fixed_points(run.layer, x.mean((0, 1)), starts=32)
+
+
+def _exponents(run: Captured) -> int:
+    """How many exponents are told: eight, or all of the smallest layer."""
+    stack: Stack = run.layer._stack  # pyright: ignore[reportAssignmentType]
+    sizes = [sum(w for _, w in part.program.state) for _, part in stack.named()]
+    return min(EXPONENTS, *sizes)
 
 
 def _flow(run: Captured) -> GradientFlow:

@@ -34,6 +34,8 @@ __all__ = ["LIMIT", "Linearised", "Pulled", "jacobians", "linearise", "linearise
 
 LIMIT = 2**32
 """Bytes that full Jacobians may take in one call."""
+CACHED = 2**17
+"""Numbers of a value that are worked on at a time."""
 
 _adjoint = cache(adjoint)
 _partials = cache(partials)
@@ -148,6 +150,8 @@ class Linearised:
                 f"push: columns must be (..., n={self.size}, k), got "
                 f"{tuple(columns.shape)}."
             )
+        if spans := self._spans(columns.shape[-1]):
+            return torch.cat([self[at].push(_at(columns, at)) for at in spans])
         parts = columns.transpose(-1, -2).split(self.widths, -1)
         seeds = dict(zip((n for n, _ in self.program.state), parts, strict=True))
         pushed = self._push(seeds)
@@ -166,6 +170,8 @@ class Linearised:
             raise ShapeError(
                 f"pull: rows must be (..., k, n={self.size}), got {tuple(rows.shape)}."
             )
+        if spans := self._spans(rows.shape[-2]):
+            return torch.cat([self[at].pull(_at(rows, at)) for at in spans])
         return torch.cat(self.pull_parts(rows.split(self.widths, -1)).state, -1)
 
     def pull_parts(self, gradients: Sequence[Tensor]) -> Pulled:
@@ -189,6 +195,13 @@ class Linearised:
             }
         ops = evaluate(self.program, back.ops, leaves, self.parameters, self._like)
         return self._pulled(back, ops, gradients[0].shape[-2])
+
+    def _spans(self, k: int) -> list[slice]:
+        """Steps whose values a cache holds, in turn; empty where that is all steps."""
+        span = max(1, CACHED // max(1, self.rows * k * max(self.widths)))
+        if span >= self.steps:
+            return []
+        return [slice(at, at + span) for at in range(0, self.steps, span)]
 
     def _pulled(self, back: Adjoint, ops: list[Tensor], k: int) -> Pulled:
         """The results of a backward step, with the products that go to inputs."""
@@ -292,6 +305,11 @@ def _sum(a: _Tangent, b: _Tangent) -> _Tangent:
     if isinstance(a, _Diagonal) and isinstance(b, _Diagonal):
         return _Diagonal(a.values + b.values)
     return _rows(a) + _rows(b)
+
+
+def _at(value: Tensor, steps: slice) -> Tensor:
+    """The steps of what differs from step to step."""
+    return value[steps] if value.ndim == 4 and len(value) > 1 else value
 
 
 def _above(value: Tensor) -> Tensor:

@@ -19,6 +19,7 @@ from recurro import __version__
 from recurro.cli.bench_engine import bench_engine
 from recurro.cli.bench_esn import bench_esn
 from recurro.cli.bench_hmm import bench_hmm
+from recurro.cli.bench_jacobian import bench_jacobian
 from recurro.cli.bench_memory import bench_memory, bench_optimizers
 from recurro.cli.bench_ngram import bench_ngram
 from recurro.cli.bench_stream import bench_stream
@@ -287,6 +288,7 @@ _add(bench, "hmm", bench_hmm)
 _add(bench, "esn", bench_esn)
 _add(bench, "memory", bench_memory)
 _add(bench, "optimizers", bench_optimizers)
+_add(bench, "jacobian", bench_jacobian)
 
 
 def main() -> NoReturn:

@@ -30,6 +30,8 @@ DYNAMICS = "inspection.json"
 """Where a run folder keeps what was found."""
 FLOOR = -16.0
 """Powers of ten below which nothing is drawn."""
+POINTS = 6
+"""Fixed points whose eigenvalues are drawn."""
 POWERS = 100
 """Steps over which the growth of eigenvalues is drawn."""
 
@@ -110,6 +112,7 @@ def _curves(view: LayersView) -> Iterator[Curves]:
             "steps k",
             "log10 of |lambda|^k",
         )
+    yield from _perturbation(view)
     yield from _openness(view)
 
 
@@ -152,6 +155,29 @@ def _points(xs: Sequence[float], ys: np.ndarray) -> list[tuple[float, float]]:
     return [(float(x), float(y)) for x, y in zip(xs, ys, strict=True) if y > FLOOR]
 
 
+def _perturbation(view: LayersView) -> Iterator[Curves]:
+    """What becomes of a small and of a large change of the first state."""
+    growth = view.growth
+    if growth is None:
+        return
+    with np.errstate(divide="ignore"):
+        logs = np.log10(growth.distance)
+    lines = [
+        Line(
+            f"a change of {size:.0e}",
+            _points(range(len(logs)), logs[:, n]),
+            style=f"group{n}",
+        )
+        for n, size in enumerate(growth.sizes)
+    ]
+    yield Curves(
+        f"What becomes of a perturbation: {view.name}",
+        lines,
+        "step",
+        "log10 of |r' - r|",
+    )
+
+
 def _openness(view: LayersView) -> Iterator[Curves]:
     for layer in dict.fromkeys(gate.layer for gate in view.gates):
         gates = [gate for gate in view.gates if gate.layer == layer]
@@ -181,6 +207,18 @@ def _planes(view: LayersView) -> Iterator[Plane]:
         }
         if groups:
             yield Plane(title, groups, "real part", "imaginary part", circle=True)
+    fixed = view.fixed
+    if fixed is not None and len(fixed):
+        groups = {
+            f"point {n + 1}, {'stable' if held else 'unstable'}": [
+                (float(v.real), float(v.imag)) for v in values
+            ]
+            for n, (held, values) in enumerate(
+                zip(fixed.stable[:POINTS], fixed.eigenvalues, strict=False)
+            )
+        }
+        title = f"At the {len(fixed)} fixed points under the mean input: {view.name}"
+        yield Plane(title, groups, "real part", "imaginary part", circle=True)
     for layer in dict.fromkeys(gate.layer for gate in view.gates):
         yield Plane(
             f"Saturation of gates, a dot a unit: {view.name}, {layer}",

@@ -142,6 +142,21 @@ def test_layers_alone():
     assert names == ["layer 0", "layer 0 backward"]
 
 
+def test_the_dynamical_view_is_told_where_there_is_one():
+    found = inspect(Recurrent(Linear(), 2, 3), torch.randn(40, 6, 2))
+    (view,) = found.views
+    eigenvalues = abs(view.spectra[0].eigenvalues)
+    np.testing.assert_allclose(
+        view.lyapunov[0].exponents, np.log(eigenvalues), atol=0.1
+    )
+    assert view.growth.distance.shape == (41, 2)
+    assert len(view.fixed) == 1 and view.fixed.stable[0]
+    arrays = found.arrays()
+    assert {"layers/perturbation", "layers/fixed points"} <= set(arrays)
+    both = inspect(Recurrent(GRU(), 2, 3, bidirectional=True), torch.randn(9, 1, 2))
+    assert both.views[0].growth is None and len(both.views[0].lyapunov) == 2
+
+
 def test_in_backward_layers_the_first_step_counts():
     """Each direction is looked at where it has read all."""
     layer = Recurrent(Elman(), 2, 4, bidirectional=True)

@@ -72,6 +72,12 @@ def test_equations_that_are_no_networks(cell):
     assert_is_autograd(cell, low=0.1)
 
 
+@pytest.mark.parametrize("cached", [1, 2 * BATCH * HIDDEN])
+def test_long_runs_are_worked_on_in_spans(cached, monkeypatch):
+    monkeypatch.setattr(jacobian, "CACHED", cached)
+    assert_is_autograd(LSTM(), hidden=HIDDEN)
+
+
 @pytest.mark.parametrize("hidden", [1, HIDDEN])
 def test_layers_of_one_unit(hidden):
     assert_is_autograd(LSTM(), hidden=hidden)
