@@ -297,7 +297,8 @@ def as_rows(
         step, column = np.argwhere(~finite)[0]
         raise DataError(
             f"{where}: {name} must be finite, got {table[step, column]} at step "
-            f"{first + step}, column {column}. Fill or cut such steps first."
+            f"{first + step}, column {column}. Fill or cut such steps; if it is a "
+            "state of a reservoir, lower its spectral_radius."
         )
     return table
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sklearn import linear_model
 
 from recurro.errors import ArgumentError, DataError, ShapeError
-from recurro.reservoir import Ridge
+from recurro.reservoir import EchoStateNetwork, Ridge
 
 
 def rows(steps: int, features: int, outputs: int = 2, seed: int = 0):
@@ -195,3 +195,14 @@ def test_wrong_rows():
     with pytest.raises(DataError, match="got nan at step 3, column 2"):
         readout.add(broken, np.ones((5, 1)))
     assert readout.steps_ == 2
+
+
+def test_states_beyond_all_bounds_say_what_to_do():
+    network = EchoStateNetwork(
+        20, activation="identity", spectral_radius=9.0, random_state=0
+    )
+    wave = np.sin(np.arange(500.0))
+    with pytest.raises(
+        DataError, match=r"got (-?inf|nan) at step .* lower its spectral_rad"
+    ):
+        network.fit(wave, wave)
