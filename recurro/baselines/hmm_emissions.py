@@ -211,7 +211,7 @@ class Gaussian(Emission):
         share = np.full(len(X), 1 / len(X))
         middle = share @ X
         spread = share @ np.square(X - middle)
-        flat = spread <= (np.finfo(float).eps * np.abs(X).max(0)) ** 2
+        flat = spread <= (1e-13 * np.abs(X).max(0)) ** 2  # but for rounding
         if flat.any():
             column = int(flat.argmax())
             raise DataError(

@@ -74,6 +74,7 @@ def evaluate(
     - strokes: -log p of a point.
     - read: the share of numbers, and of their digits, that are read right.
     - paint: a bound on -log P of a picture.
+    - hmm: log-likelihood, and nats for each step.
     - execute: symbols and answers that are right, of programs that are run, or without
       FILE of new ones, for each length and nesting too.
     """
@@ -84,6 +85,7 @@ def evaluate(
     from recurro.data import read_classes
     from recurro.tasks import ClassLanguageModel
     from recurro.tasks.corpora import text_filter
+    from recurro.tasks.hmm import HMMRun
     from recurro.tasks.runs import task_of
 
     task, files = task_of(run), files or []
@@ -94,6 +96,10 @@ def evaluate(
     check_interval("evaluate", interval, task)
     given = {"beam_size": beam, "language_model": lm, "language_weight": lm_weight}
     search = search_of(task, given)
+    if task == "hmm":
+        _check_samples(samples)
+        _show(HMMRun.load(run).evaluate(files), json=json)
+        return
     if task in TASKS:
         _check_samples(samples)
         fitted, signed = TASKS[task].model.load(run), TASKS[task].signed

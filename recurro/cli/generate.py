@@ -215,6 +215,7 @@ def generate(
     """Write text, compose music, or draw, as the training data might go on.
 
     - lm, ngram: text; of a run of lines one item (--number for several).
+    - hmm: a text, or a line of numbers for each step (--length, --number, --seed).
     - music: a piece, as MIDI, as sound, or as the pitches of each frame.
     - paint: pictures (--number), stroke by stroke, as PNG.
     - strokes: drawings (--number), as SVG, as PNG, or as the points of
@@ -223,6 +224,7 @@ def generate(
     given = dict(locals())
     _check_flags(given)
     use_threads(threads)
+    from recurro.cli.hmm import speak
     from recurro.cli.language import open_run
     from recurro.cli.music import compose
     from recurro.cli.pictures import paint
@@ -232,14 +234,14 @@ def generate(
     from recurro.tasks.runs import task_of
 
     task = task_of(run)
-    others = {"music": compose, "strokes": draw, "paint": paint}
+    others = {"music": compose, "strokes": draw, "paint": paint, "hmm": speak}
     if task in others:
         others[task](run, given)
         return
     if task in TASKS:
         raise ArgumentError(
-            f"generate: RUN must be of lm, ngram, music, strokes or paint, got one of "
-            f"{task}: '{run}'. Ask it with 'recurro predict'."
+            "generate: RUN must be of lm, ngram, hmm, music, strokes or paint, got one "
+            f"of {task}: '{run}'. Ask it with 'recurro predict'."
         )
     _check_text(given)
     model = open_run(run)

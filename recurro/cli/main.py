@@ -36,6 +36,7 @@ from recurro.cli.train_caption import train_caption
 from recurro.cli.train_detect import train_detect
 from recurro.cli.train_execute import train_execute
 from recurro.cli.train_forecast import train_forecast
+from recurro.cli.train_hmm import train_hmm
 from recurro.cli.train_label import train_label
 from recurro.cli.train_lm import train_lm
 from recurro.cli.train_music import train_music
@@ -61,6 +62,7 @@ _ORDER = (
     "bench",
     "lm",
     "ngram",
+    "hmm",
     "classify",
     "regress",
     "tag",
@@ -265,6 +267,7 @@ for verb in (demo, resume, evaluate, predict, generate, inspect):
     _add(app, verb.__name__, verb)
 _add(train, "lm", train_lm)
 _add(train, "ngram", train_ngram)
+_add(train, "hmm", train_hmm)
 _add(train, "classify", train_classify)
 _add(train, "regress", train_regress)
 _add(train, "tag", train_tag)

@@ -58,6 +58,7 @@ def predict(
     - strokes: log p of each drawing, its number and its points.
     - read: number, probability and name of each picture.
     - paint: a lower bound on log P of each picture, and its name.
+    - hmm: sequence, step, state and probability.
     - execute: answer to each program, what it prints when it is run, and its line; with
       ``-`` as FILE of programs from standard input.
     """
@@ -67,12 +68,16 @@ def predict(
     from recurro.cli.speech import search_of
     from recurro.tasks import ClassLanguageModel
     from recurro.tasks.corpora import lines_of
+    from recurro.tasks.hmm import HMMRun
     from recurro.tasks.runs import task_of
 
     task = task_of(run)
     check_interval("predict", interval, task)
     given = {"beam_size": beam, "language_model": lm, "language_weight": lm_weight}
     search = search_of(task, given)
+    if task == "hmm":
+        _show(HMMRun.load(run).answers(file), json=json)
+        return
     if task in TASKS:
         fitted, lines_told = TASKS[task].model.load(run), TASKS[task].lines
         fitted = fitted.set_params(**search)

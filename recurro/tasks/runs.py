@@ -32,6 +32,7 @@ TASKS = (
     *("detect", "transcribe", "forecast", "strokes", "read", "paint", "execute"),
     "translate",
     "caption",
+    "hmm",
 )
 VOCABULARY = "vocabulary.json"
 CLASSES = "classes.json"
