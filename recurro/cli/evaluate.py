@@ -75,6 +75,7 @@ def evaluate(
     - read: the share of numbers, and of their digits, that are read right.
     - paint: a bound on -log P of a picture.
     - hmm: log-likelihood, and nats for each step.
+    - esn: nrmse of the next steps of a table, or accuracy of classes.
     - execute: symbols and answers that are right, of programs that are run, or without
       FILE of new ones, for each length and nesting too.
     """
@@ -89,6 +90,11 @@ def evaluate(
     from recurro.tasks.runs import task_of
 
     task, files = task_of(run), files or []
+    if task == "esn":
+        from recurro.cli.echo_state import figures_of as of_echo_state
+
+        _show(of_echo_state(run, files), json=json)
+        return
     if not files and not (task in TASKS and TASKS[task].drawn):
         raise ArgumentError(
             f"evaluate: a run of {task} is scored on a file, got none. Name one."

@@ -218,12 +218,14 @@ def generate(
     - hmm: a text, or a line of numbers for each step (--length, --number, --seed).
     - music: a piece, as MIDI, as sound, or as the pitches of each frame.
     - paint: pictures (--number), stroke by stroke, as PNG.
+    - esn: how a table goes on (--prompt is the file), --length rows.
     - strokes: drawings (--number), as SVG, as PNG, or as the points of
       each; with a window, of a --text.
     """
     given = dict(locals())
     _check_flags(given)
     use_threads(threads)
+    from recurro.cli.echo_state import go_on
     from recurro.cli.hmm import speak
     from recurro.cli.language import open_run
     from recurro.cli.music import compose
@@ -234,14 +236,15 @@ def generate(
     from recurro.tasks.runs import task_of
 
     task = task_of(run)
-    others = {"music": compose, "strokes": draw, "paint": paint, "hmm": speak}
+    others = {"music": compose, "strokes": draw, "paint": paint}
+    others |= {"hmm": speak, "esn": go_on}
     if task in others:
         others[task](run, given)
         return
     if task in TASKS:
         raise ArgumentError(
-            "generate: RUN must be of lm, ngram, hmm, music, strokes or paint, got one "
-            f"of {task}: '{run}'. Ask it with 'recurro predict'."
+            "generate: RUN must be of lm, ngram, hmm, esn, music, strokes or paint, got "
+            f"one of {task}: '{run}'. Ask it with 'recurro predict'."
         )
     _check_text(given)
     model = open_run(run)

@@ -76,8 +76,8 @@ def resume_run(run: Path, *, quiet: bool) -> Trained:
     kind = _KINDS.get(task_of(run))
     if kind is None:
         raise RunError(
-            f"{run}: resume is for a run of a network, got one of n-grams, which are "
-            "trained in one go."
+            f"{run}: resume is for a run of a network that learns step by step, got "
+            f"one of {task_of(run)}, which is trained in one go."
         )
     with watch(quiet=_quiet(quiet)) as watcher:
         return kind.resume(run, progress=watcher)

@@ -34,6 +34,7 @@ from recurro.cli.predict import predict
 from recurro.cli.resume import resume
 from recurro.cli.train_caption import train_caption
 from recurro.cli.train_detect import train_detect
+from recurro.cli.train_esn import train_esn
 from recurro.cli.train_execute import train_execute
 from recurro.cli.train_forecast import train_forecast
 from recurro.cli.train_hmm import train_hmm
@@ -77,6 +78,7 @@ _ORDER = (
     "read",
     "paint",
     "execute",
+    "esn",
     "training",
 )
 _HELP = {"help_option_names": ["-h", "--help"]}
@@ -282,6 +284,7 @@ _add(train, "forecast", train_forecast)
 _add(train, "read", train_read)
 _add(train, "paint", train_paint)
 _add(train, "execute", train_execute)
+_add(train, "esn", train_esn)
 _add(bench, "engine", bench_engine)
 _add(bench, "stream", bench_stream)
 _add(bench, "tasks", bench_tasks)

@@ -59,6 +59,8 @@ def predict(
     - read: number, probability and name of each picture.
     - paint: a lower bound on log P of each picture, and its name.
     - hmm: sequence, step, state and probability.
+    - esn: what comes after each row of a table, or the class of each series, below
+      names.
     - execute: answer to each program, what it prints when it is run, and its line; with
       ``-`` as FILE of programs from standard input.
     """
@@ -72,6 +74,11 @@ def predict(
     from recurro.tasks.runs import task_of
 
     task = task_of(run)
+    if task == "esn":
+        from recurro.tasks.echo_state import EchoStateRun
+
+        _show(EchoStateRun.load(run).predict(file), json=json, header=True)
+        return
     check_interval("predict", interval, task)
     given = {"beam_size": beam, "language_model": lm, "language_weight": lm_weight}
     search = search_of(task, given)

@@ -19,6 +19,7 @@ from recurro.reservoir.online import (
     RecursiveLeastSquares,
 )
 from recurro.reservoir.readout import Ridge
+from recurro.reservoir.saving import pack_network, unpack_network
 from recurro.reservoir.search import Search, Trial, search
 
 __all__ = [
@@ -33,5 +34,7 @@ __all__ = [
     "Trial",
     "check_echo_state",
     "items",
+    "pack_network",
     "search",
+    "unpack_network",
 ]

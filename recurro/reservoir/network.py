@@ -18,7 +18,13 @@ from recurro.reservoir.pool import DType
 from recurro.reservoir.readout import Ridge
 from recurro.reservoir.running import continued, echoed, features, pooled, told
 from recurro.reservoir.series import Series, as_series, is_one, pad
-from recurro.reservoir.targets import Targets, class_targets, nrmse, number_targets
+from recurro.reservoir.targets import (
+    Form,
+    Targets,
+    class_targets,
+    nrmse,
+    number_targets,
+)
 
 __all__ = ["EchoStateNetwork", "Readout"]
 
@@ -86,6 +92,7 @@ class EchoStateNetwork(BaseEstimator):
 
     Attributes:
         bank_: The reservoirs.
+        form_: How targets were given.
         radius_: The spectral radius of each as it was reached.
         coef_: W_out ``(outputs, features)``.
         classes_: With ``classify``: the classes, sorted.
@@ -222,7 +229,7 @@ class EchoStateNetwork(BaseEstimator):
         bank = self._fitted()
         truth = None
         if teacher is not None:
-            truth = as_series("teacher", teacher, self.dtype, self._form.width)
+            truth = as_series("teacher", teacher, self.dtype, self.form_.width)
         xs = self._inputs(X, truth)
         if not bank.outputs:
             found = told(bank, self.coef_, xs)
@@ -273,7 +280,7 @@ class EchoStateNetwork(BaseEstimator):
         bank = self._fitted()
         if steps < 1:
             raise ArgumentError(f"generate: steps must be >= 1, got {steps}.")
-        width = self._form.width
+        width = self.form_.width
         if not bank.outputs and (bank.inputs != width or self.classify is not None):
             raise ArgumentError(
                 f"generate: outputs must be inputs in turn, got {width} outputs for "
@@ -367,6 +374,20 @@ class EchoStateNetwork(BaseEstimator):
         self._solve()
         return self.readout_.coef_
 
+    def restored(
+        self,
+        bank: Bank,
+        form: Form,
+        readout: Any,  # noqa: ANN401
+        classes: np.ndarray | None,
+    ) -> Self:
+        """This network with reservoirs and a readout that were made elsewhere."""
+        self.bank_, self.form_, self.readout_ = bank, form, readout
+        if classes is not None:
+            self.classes_ = classes
+        self._solved = True
+        return self
+
     # How it learns.
 
     def _begin(self, inputs: int, targets: Targets) -> None:
@@ -376,7 +397,7 @@ class EchoStateNetwork(BaseEstimator):
         self.readout_: Any = Ridge(self.ridge) if given is None else deepcopy(given)
         self.readout_.begin(bank.features, targets.width)
         self._rng = np.random.default_rng(self.random_state)
-        self._form, self.bank_ = targets.form, bank
+        self.form_, self.bank_ = targets.form, bank
 
     def _learn(
         self, xs: list[np.ndarray], targets: Targets, progress: Progress | None
@@ -424,7 +445,7 @@ class EchoStateNetwork(BaseEstimator):
         xs = self._inputs(X, None)
         if self.classify == "step":
             scores = told(bank, self.coef_, xs)
-            if self._form.per_step:
+            if self.form_.per_step:
                 return scores
             cut = self.washout
             return [s[min(cut, len(s) - 1) :].mean(0) for s in scores]
@@ -480,7 +501,7 @@ class EchoStateNetwork(BaseEstimator):
         """Inputs and targets that fit together, and the network if there is one."""
         bank = getattr(self, "bank_", None)
         if self.classify is None:
-            width = None if bank is None else self._form.width
+            width = None if bank is None else self.form_.width
             targets = number_targets(Y, self.dtype, width)
             xs = self._inputs(X, targets.numbers)
         else:
@@ -526,7 +547,7 @@ class EchoStateNetwork(BaseEstimator):
 
     def _outward(self, series: list[np.ndarray], *, one: bool) -> Any:  # noqa: ANN401
         """Series in the form of the targets of ``fit``."""
-        found = [s[:, 0] for s in series] if self._form.flat else series
+        found = [s[:, 0] for s in series] if self.form_.flat else series
         return found[0] if one else found
 
     def _fitted(self) -> Bank:

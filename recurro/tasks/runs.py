@@ -30,9 +30,7 @@ __all__ = [
 TASKS = (
     *("lm", "by-class", "ngram", "classify", "regress", "tag", "label", "music"),
     *("detect", "transcribe", "forecast", "strokes", "read", "paint", "execute"),
-    "translate",
-    "caption",
-    "hmm",
+    *("translate", "caption", "hmm", "esn"),
 )
 VOCABULARY = "vocabulary.json"
 CLASSES = "classes.json"
