@@ -117,6 +117,11 @@ class GlimpseReader(
 
     def _learn_targets(self, y: Any) -> Sequences:  # noqa: ANN401
         numbers = as_numbers(y, "GlimpseReader")
+        if len(numbers) > 1 and len({*numbers}) == 1:
+            raise DataError(
+                f"GlimpseReader: numbers must differ to be learnt, all {len(numbers)} "
+                f"are {numbers[0]!r}. Check where they are read from."
+            )
         self.longest_ = max(map(len, numbers), default=0)
         return self._targets(numbers)
 

@@ -127,9 +127,11 @@ class SpeechRecognizer(SequenceEstimator, defaults={"join": 1, "language_model":
         texts = self._texts(y)
         unknown = sorted({s for text in texts for s in self.tokenizer_.missing(text)})
         if unknown:
+            many = len(unknown) > 1
+            what = f"{len(unknown)} tokens of the texts were" if many else "1 token was"
             note = (
-                f"{len(unknown)} tokens of the texts were not in training and count as "
-                f"errors: {', '.join(map(repr, unknown[:5]))}."
+                f"{what} not in training, where there is an error: "
+                f"{', '.join(map(repr, unknown[:5]))}."
             )
             warnings.warn(note, stacklevel=4)
         return encode_texts(texts, self.tokenizer_)

@@ -226,9 +226,11 @@ class Translator(
         if seen:
             shown = [repr(symbol) for symbol in list(seen)[:5]]
             shown += ["..."] * (len(seen) > 5)
+            many = len(seen) > 1
+            what = f"{len(seen)} symbols were" if many else "1 symbol was"
             warnings.warn(
-                f"Translator: {len(seen)} symbols were not seen in training and count "
-                f"as unknown: {', '.join(shown)}.",
+                f"Translator: {what} not seen in training and taken as unknown: "
+                f"{', '.join(shown)}.",
                 stacklevel=4,
             )
 

@@ -182,7 +182,8 @@ def test_the_verbs_of_scikit_learn() -> None:
     ("images", "numbers", "what"),
     [
         (X, None, "must be the number on each picture"),
-        (X, ["1"] * 59, "one target per sequence, got 59 for 60"),
+        (X, [*"12"] * 29 + ["1"], "one target per sequence, got 59 for 60"),
+        (X, ["1"] * 60, "numbers must differ to be learnt, all 60 are '1'"),
         (X, ["1"] * 59 + ["1a"], "number 59 must be a text of digits"),
         ([], [], "must be a list of at least one"),
         ([X[0], X[1, :, :9]], ["1", "2"], "item 1 must be of height and width"),

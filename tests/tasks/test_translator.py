@@ -194,7 +194,7 @@ def test_unknown_words_are_read_but_never_written() -> None:
     settings = {**SMALL, "min_count": 2, "held_out": 0, "epochs": 3}
     model = Translator(**settings).fit(sources, targets)  # x and y are unknown
     assert "<unk>" in model.tokenizer_.symbols
-    with pytest.warns(UserWarning, match="count as unknown: 'zebra'"):
+    with pytest.warns(UserWarning, match="taken as unknown: 'zebra'"):
         assert "<unk>" not in model.predict(["a zebra"])[0]
 
 
