@@ -243,8 +243,8 @@ def generate(
         return
     if task in TASKS:
         raise ArgumentError(
-            "generate: RUN must be of lm, ngram, hmm, esn, music, strokes or paint, got "
-            f"one of {task}: '{run}'. Ask it with 'recurro predict'."
+            "generate: RUN must be of lm, ngram, hmm, esn, music, strokes or paint, "
+            f"got one of {task}: '{run}'. Ask it with 'recurro predict'."
         )
     _check_text(given)
     model = open_run(run)

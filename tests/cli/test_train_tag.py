@@ -40,8 +40,8 @@ def test_names(folder):
     assert rows[1] == {"words": ["Anna", "saw"], "tags": ["B-person", "O"]}
     assert "was finished already" in recurro("resume", "run", "-q").err
     assert complaint("generate", "run") == (
-        "generate: RUN must be of lm, ngram, hmm, music, strokes or paint, got one of "
-        "tag: 'run'. Ask it with 'recurro predict'."
+        "generate: RUN must be of lm, ngram, hmm, esn, music, strokes or paint, "
+        "got one of tag: 'run'. Ask it with 'recurro predict'."
     )
 
 
