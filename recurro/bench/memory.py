@@ -11,8 +11,9 @@ import multiprocessing
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -60,7 +61,7 @@ class Fit:
             times as many.
     """
 
-    seconds: float = 45.0
+    seconds: float = 120.0
     units: int = 64
     rows: int = 32
     learning_rate: float = 2e-3
@@ -103,6 +104,7 @@ def bench_memory(
     *,
     fit: Fit | None = None,
     jobs: int = 1,
+    total: float | None = None,
     seed: int = 0,
 ) -> Iterator[MemoryRow]:
     """Train every cell on every task at every length.
@@ -113,6 +115,8 @@ def bench_memory(
         lengths: T, each >= 10.
         fit: How each is trained.
         jobs: Processes, of one thread each.
+        total: Seconds for all; each learns for an equal part of what is left when it
+            begins, and at most as ``fit`` says.
         seed: Of weights and sequences.
 
     Yields:
@@ -133,14 +137,40 @@ def bench_memory(
             f"bench memory: jobs must be >= 1 and lengths >= 10, got {jobs} and "
             f"{list(lengths)}."
         )
+    each = list(product(tasks, lengths, cells))
+    share = None if total is None else _Share(time.time() + total, jobs, len(each))
     work = [
-        (task, length, cell, fit or Fit(), seed)
-        for task, length, cell in product(tasks, lengths, cells)
+        _Work(*names, fit or Fit(), seed, place, share)
+        for place, names in enumerate(each)
     ]
     return _spread(work, jobs)
 
 
-def _spread(work: Sequence[tuple], jobs: int) -> Iterator[MemoryRow]:
+@dataclass(frozen=True)
+class _Share:
+    """The time for all: its end, the processes, the fits."""
+
+    end: float
+    jobs: int
+    fits: int
+
+    def of(self, place: int) -> float:
+        """Seconds for the fit in this place: an equal part of what is left."""
+        left = max(0.0, self.end - time.time())
+        return left * self.jobs / (self.fits - place)
+
+
+class _Work(NamedTuple):
+    task: str
+    length: int
+    cell: str
+    fit: Fit
+    seed: int
+    place: int
+    share: _Share | None
+
+
+def _spread(work: Sequence[_Work], jobs: int) -> Iterator[MemoryRow]:
     if jobs == 1:
         yield from map(_measure, work)
         return
@@ -153,8 +183,10 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def _measure(work: tuple[str, int, str, Fit, int]) -> MemoryRow:
-    task_name, length, name, fit, seed = work
+def _measure(work: _Work) -> MemoryRow:
+    task_name, length, name, fit, seed, place, share = work
+    if share is not None:
+        fit = replace(fit, seconds=min(fit.seconds, share.of(place)))
     task, begun = TASKS[task_name], time.perf_counter()
     test = task.draw(length, fit.judged, Generator().manual_seed(seed + 1))
     cell = CELLS[name]

@@ -112,6 +112,7 @@ def _curves(view: LayersView) -> Iterator[Curves]:
             "steps k",
             "log10 of |lambda|^k",
         )
+    yield from _exponents(view)
     yield from _perturbation(view)
     yield from _openness(view)
 
@@ -153,6 +154,24 @@ def _growth(chain: Any, number: int) -> list[Line]:  # noqa: ANN401 (a spectrum)
 
 def _points(xs: Sequence[float], ys: np.ndarray) -> list[tuple[float, float]]:
     return [(float(x), float(y)) for x, y in zip(xs, ys, strict=True) if y > FLOOR]
+
+
+def _exponents(view: LayersView) -> Iterator[Curves]:
+    """The largest Lyapunov exponents of each layer, by rank."""
+    lines = [
+        Line(
+            flow.name,
+            _points(range(1, 1 + len(found.exponents)), found.exponents),
+            dots=True,
+            style=f"group{n}",
+        )
+        for n, (flow, found) in enumerate(
+            zip(view.flow.layers, view.lyapunov, strict=False)
+        )
+    ]
+    if any(line.points for line in lines):
+        title = f"Lyapunov exponents, above 0 in chaos: {view.name}"
+        yield Curves(title, lines, "rank", "per step")
 
 
 def _perturbation(view: LayersView) -> Iterator[Curves]:
