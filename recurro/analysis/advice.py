@@ -114,7 +114,7 @@ def _other_cell(view: LayersView) -> str:
 def _radius(view: LayersView) -> Iterator[Advice]:
     """Whether the linearised chain, or a matrix without gates, explodes."""
     for flow, chain in zip(view.flow.layers, view.chains, strict=False):
-        if flow.growth > 1.02:
+        if flow.growth > 1.02 and chain.radius > 1:
             yield Advice(
                 "radius",
                 f"{view.name}, {flow.name}: the gradient grows {flow.growth:.3f} times "

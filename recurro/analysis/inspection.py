@@ -229,16 +229,17 @@ def _view(after: Captured, before: Captured | None) -> LayersView:
 def _dynamics(
     run: Captured,
 ) -> tuple[tuple[LyapunovSpectrum, ...], Growth | None, FixedPoints | None]:
-    """Exponents, a perturbation and fixed points, of rows that take all steps."""
-    if run.readings:
+    """Exponents, a perturbation and fixed points, of the rows that last longest."""
+    steps = run.steps if run.lengths is None else int(run.lengths.max())
+    if run.readings or not steps:
         return (), None, None
-    whole = slice(None) if run.lengths is None else run.lengths == run.steps
-    x = run.x[:, whole][:, :ROWS].double()
+    whole = slice(None) if run.lengths is None else run.lengths == steps
+    x = run.x[:steps, whole][:, :ROWS].double()
     state = run.state and tuple(
         tuple(v[whole][:ROWS].double() for v in layer) for layer in run.state
     )
     exponents = lyapunov_spectrum(
-        run.layer, x, _exponents(run), state=state, washout=run.steps // 5
+        run.layer, x, _exponents(run), state=state, washout=steps // 5
     )
     stack: Stack = run.layer._stack  # pyright: ignore[reportAssignmentType]
     if any(len(parts) > 1 for parts in stack.layers):

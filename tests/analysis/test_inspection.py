@@ -1,5 +1,7 @@
 """What is told of whole models: captured as they read, and advice with its figures."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +10,7 @@ from recurro import LanguageModel, SequenceClassifier
 from recurro import nn as recurro_nn
 from recurro.analysis import Advice, advise, gradient_flow, inspect
 from recurro.analysis.capture import capture
+from recurro.analysis.inspection import _view
 from recurro.cells import GRU, LSTM, Elman, Linear
 from recurro.errors import ArgumentError, RunError
 from recurro.nn import Recurrent
@@ -212,6 +215,34 @@ def test_an_exploding_gradient_asks_for_a_bound():
     found = advice_of(layer)
     assert "explode" in found["radius"].sentence
     assert "1.14" in found["radius"].figure  # 1.2 times 0.95
+
+
+def test_a_gradient_that_gathers_is_no_explosion():
+    """The losses of all steps add up on the way back, though each of them fades."""
+    layer = Recurrent(Linear(), 2, 4)
+    layer.U_h_l0.data.copy_(0.95 * torch.eye(4))
+    x = torch.randn(9, 2, 2)
+    flow = gradient_flow(layer, x, torch.ones(9, 2, 4))
+    assert flow.layers[0].growth > 1.02
+    view = replace(inspect(layer, x).views[0], flow=flow)
+    assert not [each for each in advise([view], {}) if each.topic == "radius"]
+
+
+def test_rows_that_are_all_shorter_than_the_batch():
+    captured = capture(
+        _Padded(Recurrent(GRU(), 2, 3)), torch.randn(9, 2, 2), torch.tensor([4, 6])
+    )
+    view = _view(captured[0], None)
+    assert len(view.lyapunov) == 1 and view.growth.distance.shape == (7, 2)
+
+
+class _Padded(torch.nn.Module):
+    def __init__(self, layer):
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x, lengths):
+        return self.layer(x, lengths=lengths)[0].sum()
 
 
 def test_saturated_gates_are_named():
