@@ -117,7 +117,7 @@ def train_esn(
     """
     from recurro.cli.show import print_json, print_rows, say, say_dim, watch
     from recurro.errors import ArgumentError
-    from recurro.reservoir import EchoStateNetwork
+    from recurro.reservoir import EchoStateNetwork, check_echo_state
     from recurro.tasks.echo_state import EchoStateRun
 
     grid: dict[str, Any] | None = None
@@ -163,6 +163,8 @@ def train_esn(
         print_json({"run": str(run), **figures, "baselines": model.baselines})
         return
     print_rows(model.baselines)
+    if max(model.network.radius_) >= 1:
+        say(f"\n{check_echo_state(model.network, steps=300, delays=0)}")
     say(f"\nrun  {run}")
     verb = "evaluate" if classify else "generate"
     ask = "FILE" if classify else f"--prompt {data} --length 20"

@@ -74,7 +74,8 @@ class EchoStateCheck:
 
     def __str__(self) -> str:
         """The verdict and what to do, each with the figure it rests on."""
-        return f"{self._verdict()} {self._advice()} {self._recall()}"
+        told = [self._verdict(), self._advice()]
+        return " ".join([*told, self._recall()] if self.memory_steps else told)
 
     def _verdict(self) -> str:
         under = f"under {self.input}"
@@ -116,8 +117,6 @@ class EchoStateCheck:
 
     def _recall(self) -> str:
         capacity = self.memory_capacity
-        if not self.memory_steps:
-            return "Its memory was not measured."
         within = int(np.searchsorted(self.memory.cumsum(), capacity / 2))
         more = ""
         if self.holds and capacity < 0.1 * self.units:
