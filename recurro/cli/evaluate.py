@@ -90,11 +90,6 @@ def evaluate(
     from recurro.tasks.runs import task_of
 
     task, files = task_of(run), files or []
-    if task == "esn":
-        from recurro.cli.echo_state import figures_of as of_echo_state
-
-        _show(of_echo_state(run, files), json=json)
-        return
     if not files and not (task in TASKS and TASKS[task].drawn):
         raise ArgumentError(
             f"evaluate: a run of {task} is scored on a file, got none. Name one."
@@ -102,6 +97,12 @@ def evaluate(
     check_interval("evaluate", interval, task)
     given = {"beam_size": beam, "language_model": lm, "language_weight": lm_weight}
     search = search_of(task, given)
+    if task == "esn":
+        from recurro.cli.echo_state import figures_of as of_echo_state
+
+        _check_samples(samples)
+        _show(of_echo_state(run, files), json=json)
+        return
     if task == "hmm":
         _check_samples(samples)
         _show(HMMRun.load(run).evaluate(files), json=json)

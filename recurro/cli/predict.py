@@ -74,14 +74,14 @@ def predict(
     from recurro.tasks.runs import task_of
 
     task = task_of(run)
+    check_interval("predict", interval, task)
+    given = {"beam_size": beam, "language_model": lm, "language_weight": lm_weight}
+    search = search_of(task, given)
     if task == "esn":
         from recurro.tasks.echo_state import EchoStateRun
 
         _show(EchoStateRun.load(run).predict(file), json=json, header=True)
         return
-    check_interval("predict", interval, task)
-    given = {"beam_size": beam, "language_model": lm, "language_weight": lm_weight}
-    search = search_of(task, given)
     if task == "hmm":
         _show(HMMRun.load(run).answers(file), json=json)
         return
