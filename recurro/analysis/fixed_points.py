@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from recurro.analysis.jacobian import Linearised, linearise_step
+from recurro.analysis.jacobian import LIMIT, Linearised, linearise_step
 from recurro.analysis.trajectory import Trajectory, trajectories
 from recurro.errors import ArgumentError, ShapeError
 
@@ -115,6 +116,11 @@ def fixed_points(
             f"0, got {iterations}, {tolerance}, {apart} and {spread}."
         )
     step = _Step(layer, x)
+    if 8 * step.size**2 > LIMIT // 8:  # a Jacobian, what solves it, and its like
+        raise ArgumentError(
+            f"fixed_points: a state must have at most {math.isqrt(LIMIT // 64)} "
+            f"numbers, got {step.size}. Take Lyapunov exponents with a few columns."
+        )
     rows = max(1, CHUNK // (8 * step.size**2))
     points, residual = torch.zeros(0, step.size).double(), torch.zeros(0).double()
     searches = found = 0

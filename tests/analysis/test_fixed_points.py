@@ -11,6 +11,7 @@ from scipy.optimize import brentq
 
 from recurro.analysis import fixed_points
 from recurro.cells import GRU, LSTM, Elman, Linear, Rate
+from recurro.engine import Sparse
 from recurro.errors import ArgumentError, ShapeError
 from recurro.nn import Recurrent
 
@@ -97,3 +98,6 @@ def test_bad_input_is_refused():
         fixed_points(layer, tolerance=0)
     with pytest.raises(ArgumentError, match="one layer of one direction, got 2"):
         fixed_points(Recurrent(Elman(), 2, 3, num_layers=2))
+    sparse = Sparse.random(9000, 1)
+    with pytest.raises(ArgumentError, match="at most 8192 numbers, got 9000"):
+        fixed_points(Recurrent(Elman(), 1, 9000, recurrent=sparse))
