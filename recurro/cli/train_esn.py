@@ -16,7 +16,10 @@ GRID: dict[str, list[float]] = {
     "input_scaling": [0.1, 0.3, 1.0],
     "ridge": [1e-8, 1e-6, 1e-4, 1e-2, 0.1, 1.0, 10.0, 100.0],
 }
-"""What is tried with --search; without it, ridges alone."""
+"""What is tried with --search, but for what is given; without it, ridges alone."""
+
+_BY_FLAG = "COMMANDLINE"
+"""What Click calls the source of an option that was given."""
 
 Data = Annotated[
     Path,
@@ -78,7 +81,8 @@ Search = Annotated[
     typer.Option(
         "--search",
         metavar=" ",
-        help="Choose radius, leak, scaling and ridge by a part held out.",
+        help="Choose those of radius, leak, scaling and ridge that are not given, by "
+        "a part held out.",
         rich_help_panel=NETWORK,
     ),
 ]
@@ -88,7 +92,33 @@ Encoding = Annotated[
 ]
 
 
+def _grid(context: typer.Context, ridge: str, *, search: bool) -> dict[str, Any] | None:
+    """What is tried: of all that may be searched, what nobody gave; or nothing."""
+    chosen = ridge == "search"
+    if not search:
+        return {"ridge": GRID["ridge"]} if chosen else None
+    sources = {name: context.get_parameter_source(name) for name in GRID}
+    given = {n for n, source in sources.items() if source and source.name == _BY_FLAG}
+    given -= {"ridge"} if chosen else set()
+    return {name: values for name, values in GRID.items() if name not in given} or None
+
+
+def _strength(ridge: str) -> Any:  # noqa: ANN401 (a number or a name)
+    """The ridge of a network; 1 where it is searched for."""
+    from recurro.errors import ArgumentError
+
+    if ridge in ("gcv", "loo"):
+        return ridge
+    try:
+        return 1.0 if ridge == "search" else float(ridge)
+    except ValueError:
+        raise ArgumentError(
+            f"--ridge: must be a number, gcv, loo or search, got {ridge!r}."
+        ) from None
+
+
 def train_esn(
+    context: typer.Context,
     data: Data,
     target: Target = None,
     classify: Classify = None,
@@ -120,18 +150,6 @@ def train_esn(
     from recurro.reservoir import EchoStateNetwork, check_echo_state
     from recurro.tasks.echo_state import EchoStateRun
 
-    grid: dict[str, Any] | None = None
-    if search:
-        grid = dict(GRID)
-    elif ridge == "search":
-        grid = {"ridge": GRID["ridge"]}
-    try:
-        named = ridge in ("gcv", "loo")
-        strength: Any = ridge if named else 1.0 if grid is not None else float(ridge)
-    except ValueError:
-        raise ArgumentError(
-            f"--ridge: must be a number, gcv, loo or search, got {ridge!r}."
-        ) from None
     if classify not in (None, "step", "last", "mean"):
         raise ArgumentError(
             f"--classify: must be last, mean or step, got {classify!r}."
@@ -144,11 +162,12 @@ def train_esn(
         connectivity=connectivity,
         feedback=feedback,
         washout=washout,
-        ridge=strength,
+        ridge=_strength(ridge),
         classify=classify,
         random_state=seed,
     )
     run = out or free_folder(f"{name_of([data])}-esn")
+    grid = _grid(context, ridge, search=search)
     model = EchoStateRun(network, tuple(target or ()), encoding, grid)
     with interruptible(run), watch(quiet=quiet) as watcher:
         model.fit(
