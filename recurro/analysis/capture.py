@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -96,8 +96,7 @@ class Captured:
         return Captured(**fields)
 
 
-@dataclass
-class _Call:
+class _Call(NamedTuple):
     """One call of a stack."""
 
     x: Tensor
@@ -158,7 +157,8 @@ def capture(network: nn.Module, *arguments: Any) -> tuple[Captured, ...]:  # noq
 
     Example:
         >>> from recurro.cells import GRU
-        >>> from recurro.nn import LanguageNetwork, Recurrent
+        >>> from recurro.nn import Recurrent
+        >>> from recurro.nn.language import LanguageNetwork
         >>> from recurro.types import Batch
         >>> network = LanguageNetwork(10, Recurrent(GRU(), 4, 8))
         >>> tokens = torch.zeros(5, 2, dtype=torch.long)

@@ -415,7 +415,7 @@ def build_cell(tree: Mapping[str, Any], own: Cell | None = None) -> Cell:
 
     Example:
         >>> build_cell({"name": "Leaky", "leak_rate": 0.3})
-        Leaky(leak_rate=0.3)
+        Leaky(leak_rate=0.3, activation='tanh')
     """
     if own is not None:
         if cell_tree(own) != {**cell_tree(own), **tree}:

@@ -24,7 +24,7 @@ def test_cells_are_values():
 
 
 def test_the_configuration_rebuilds_the_cell():
-    assert Leaky(0.3).config() == {"leak_rate": 0.3}
+    assert Leaky(0.3).config() == {"leak_rate": 0.3, "activation": "tanh"}
     assert GRU().config() == {}
     assert Zoneout(GRU(), 0.2).config() == {"inner": GRU(), "p": 0.2}
 
@@ -34,7 +34,7 @@ def test_binding_leaves_the_cell_as_it_was():
     cell = Leaky(0.3)
     bound = cell.bind(object())
     assert bound == cell
-    assert vars(cell) == {"leak_rate": 0.3}
+    assert vars(cell) == {"leak_rate": 0.3, "activation": "tanh"}
     with pytest.raises(ArgumentError, match="Leaky: a step is run by an interpreter"):
         cell.step(torch.zeros(1, 2), torch.zeros(1, 3))
 

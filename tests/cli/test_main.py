@@ -52,7 +52,7 @@ def test_each_task_has_a_line_in_the_help_of_a_verb(verb):
         if line.startswith("- ")
         for task in line[2:].split(":")[0].split(", ")
     }
-    assert told == {"lm", "ngram", "lm by class", *TASKS}
+    assert told == {"lm", "ngram", "lm by class", "esn", "hmm", *TASKS}
 
 
 @pytest.mark.parametrize(

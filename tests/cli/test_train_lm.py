@@ -87,7 +87,11 @@ def test_the_settings_of_a_run_make_an_equal_one(folder):
     assert config_of("first") == config_of("second")
     files = [folder / run / "model.safetensors" for run in ("first", "second")]
     assert files[0].read_bytes() == files[1].read_bytes()
-    assert config_of("first")["model"]["cell"] == {"name": "Leaky", "leak_rate": 0.5}
+    assert config_of("first")["model"]["cell"] == {
+        "name": "Leaky",
+        "leak_rate": 0.5,
+        "activation": "tanh",
+    }
 
 
 def test_items_on_lines(folder):

@@ -300,7 +300,7 @@ def test_bad_input_after_training(trained) -> None:
         trained.predict([[1.0, 2.0]])
     with pytest.raises(DataError, match="got texts"):
         trained.predict(["a text"])
-    with pytest.raises(DataError, match="none was missing in training"):
+    with pytest.raises(DataError, match="a number, as all did in training, got NaN"):
         trained.predict([[[np.nan, 1.0]]])
     with pytest.raises(NotFittedError):
         SequenceClassifier().predict(items)

@@ -80,7 +80,10 @@ def test_each_setting_is_described():
 def test_settings_survive_a_file(form: str):
     settings = LanguageSettings(
         data={"tokens": "word", "files": ["a.txt"]},
-        model={"cell": {"name": "Leaky", "leak_rate": 0.3}, "adaptive_cutoffs": [9]},
+        model={
+            "cell": {"name": "Leaky", "leak_rate": 0.3, "activation": "tanh"},
+            "adaptive_cutoffs": [9],
+        },
         train={"bptt": [20, 60], "clip": "auto", "betas": [0.8, 0.9]},
     )
     if form == "yaml":
@@ -149,7 +152,10 @@ def test_hyperparameters_and_cells_within_cells_survive():
         ({"name": "init"}, "must be one of"),
         ({"name": "Cell"}, "must be one of"),
         ({}, "must be one of"),
-        ({"name": "Leaky", "leak": 1}, "has the settings leak_rate, got 'leak'"),
+        (
+            {"name": "Leaky", "leak": 1},
+            "has the settings activation, leak_rate, got 'leak'",
+        ),
         ({"name": "Leaky", "leak_rate": 7}, r"leak_rate must be in \(0, 1\]"),
     ],
 )
