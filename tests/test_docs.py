@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from typer.main import get_command
 
-from recurro.cli.main import app
+from recurro.cli.main import build
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 PAGES = sorted([*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").rglob("*.md")])
@@ -67,7 +67,7 @@ def commands(path: str, command: Any) -> Iterator[tuple[str, Any]]:
         yield from commands(f"{path} {word}", inner)
 
 
-COMMANDS = dict(commands("recurro", get_command(app)))
+COMMANDS = dict(commands("recurro", get_command(build())))
 
 
 def test_each_command_has_help_and_a_place_in_the_docs() -> None:

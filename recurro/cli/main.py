@@ -16,15 +16,6 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from recurro import __version__
-from recurro.cli.bench_engine import bench_engine
-from recurro.cli.bench_esn import bench_esn
-from recurro.cli.bench_hmm import bench_hmm
-from recurro.cli.bench_jacobian import bench_jacobian
-from recurro.cli.bench_memory import bench_memory, bench_optimizers
-from recurro.cli.bench_ngram import bench_ngram
-from recurro.cli.bench_stream import bench_stream
-from recurro.cli.bench_tasks import bench_tasks
-from recurro.cli.bench_training import bench_training
 from recurro.cli.demo import demo
 from recurro.cli.evaluate import evaluate
 from recurro.cli.generate import generate
@@ -32,25 +23,9 @@ from recurro.cli.inspect import inspect
 from recurro.cli.options import UsageError
 from recurro.cli.predict import predict
 from recurro.cli.resume import resume
-from recurro.cli.train_caption import train_caption
-from recurro.cli.train_detect import train_detect
-from recurro.cli.train_esn import train_esn
-from recurro.cli.train_execute import train_execute
-from recurro.cli.train_forecast import train_forecast
-from recurro.cli.train_hmm import train_hmm
-from recurro.cli.train_label import train_label
-from recurro.cli.train_lm import train_lm
-from recurro.cli.train_music import train_music
-from recurro.cli.train_ngram import train_ngram
-from recurro.cli.train_pictures import train_paint, train_read
-from recurro.cli.train_sequence import train_classify, train_regress
-from recurro.cli.train_speech import train_transcribe
-from recurro.cli.train_strokes import train_strokes
-from recurro.cli.train_tag import train_tag
-from recurro.cli.train_translate import train_translate
 from recurro.errors import RecurroError
 
-__all__ = ["app", "main"]
+__all__ = ["build", "main"]
 
 _ORDER = (
     "demo",
@@ -252,55 +227,102 @@ def _root(
     """Train, judge and use recurrent sequence models."""
 
 
-app = _group("recurro", "Train, judge and use recurrent sequence models.")
-app.callback(
-    cls=Verbs,
-    help="Train, judge and use recurrent sequence models.",
-    epilog="New here? Start with: [bold]recurro demo[/bold]",
-    context_settings=_HELP,
-)(_root)
-train = _group("train", "Train a model; its run folder holds all there is to it.")
+def _trainers() -> dict[str, Callable[..., None]]:
+    """What trains, by the word of its task."""
+    from recurro.cli.train_caption import train_caption
+    from recurro.cli.train_detect import train_detect
+    from recurro.cli.train_esn import train_esn
+    from recurro.cli.train_execute import train_execute
+    from recurro.cli.train_forecast import train_forecast
+    from recurro.cli.train_hmm import train_hmm
+    from recurro.cli.train_label import train_label
+    from recurro.cli.train_lm import train_lm
+    from recurro.cli.train_music import train_music
+    from recurro.cli.train_ngram import train_ngram
+    from recurro.cli.train_pictures import train_paint, train_read
+    from recurro.cli.train_sequence import train_classify, train_regress
+    from recurro.cli.train_speech import train_transcribe
+    from recurro.cli.train_strokes import train_strokes
+    from recurro.cli.train_tag import train_tag
+    from recurro.cli.train_translate import train_translate
 
-bench = _group("bench", "Measure speed and quality on this machine.")
+    return {
+        "lm": train_lm,
+        "ngram": train_ngram,
+        "hmm": train_hmm,
+        "classify": train_classify,
+        "regress": train_regress,
+        "tag": train_tag,
+        "caption": train_caption,
+        "label": train_label,
+        "detect": train_detect,
+        "music": train_music,
+        "strokes": train_strokes,
+        "transcribe": train_transcribe,
+        "translate": train_translate,
+        "forecast": train_forecast,
+        "read": train_read,
+        "paint": train_paint,
+        "execute": train_execute,
+        "esn": train_esn,
+    }
 
-app.add_typer(train)
-app.add_typer(bench)
-for verb in (demo, resume, evaluate, predict, generate, inspect):
-    _add(app, verb.__name__, verb)
-_add(train, "lm", train_lm)
-_add(train, "ngram", train_ngram)
-_add(train, "hmm", train_hmm)
-_add(train, "classify", train_classify)
-_add(train, "regress", train_regress)
-_add(train, "tag", train_tag)
-_add(train, "caption", train_caption)
-_add(train, "label", train_label)
-_add(train, "detect", train_detect)
-_add(train, "music", train_music)
-_add(train, "strokes", train_strokes)
-_add(train, "transcribe", train_transcribe)
-_add(train, "translate", train_translate)
-_add(train, "forecast", train_forecast)
-_add(train, "read", train_read)
-_add(train, "paint", train_paint)
-_add(train, "execute", train_execute)
-_add(train, "esn", train_esn)
-_add(bench, "engine", bench_engine)
-_add(bench, "stream", bench_stream)
-_add(bench, "tasks", bench_tasks)
-_add(bench, "training", bench_training)
-_add(bench, "ngram", bench_ngram)
-_add(bench, "hmm", bench_hmm)
-_add(bench, "esn", bench_esn)
-_add(bench, "memory", bench_memory)
-_add(bench, "optimizers", bench_optimizers)
-_add(bench, "jacobian", bench_jacobian)
+
+def _benches() -> dict[str, Callable[..., None]]:
+    """What measures."""
+    from recurro.cli.bench_engine import bench_engine
+    from recurro.cli.bench_esn import bench_esn
+    from recurro.cli.bench_hmm import bench_hmm
+    from recurro.cli.bench_jacobian import bench_jacobian
+    from recurro.cli.bench_memory import bench_memory, bench_optimizers
+    from recurro.cli.bench_ngram import bench_ngram
+    from recurro.cli.bench_stream import bench_stream
+    from recurro.cli.bench_tasks import bench_tasks
+    from recurro.cli.bench_training import bench_training
+
+    return {
+        "engine": bench_engine,
+        "stream": bench_stream,
+        "tasks": bench_tasks,
+        "training": bench_training,
+        "ngram": bench_ngram,
+        "hmm": bench_hmm,
+        "esn": bench_esn,
+        "memory": bench_memory,
+        "optimizers": bench_optimizers,
+        "jacobian": bench_jacobian,
+    }
+
+
+def build(words: Sequence[str] | None = None) -> typer.Typer:
+    """Build the command line.
+
+    Args:
+        words: What was asked; the commands of a group that is not among them are left
+            out, for they take time to import. ``None`` for all.
+    """
+    app = _group("recurro", "Train, judge and use recurrent sequence models.")
+    app.callback(
+        cls=Verbs,
+        help="Train, judge and use recurrent sequence models.",
+        epilog="New here? Start with: [bold]recurro demo[/bold]",
+        context_settings=_HELP,
+    )(_root)
+    for verb in (demo, resume, evaluate, predict, generate, inspect):
+        _add(app, verb.__name__, verb)
+    for name, text, commands in (
+        ("train", "Train a model; its run folder holds all there is to it.", _trainers),
+        ("bench", "Measure speed and quality on this machine.", _benches),
+    ):
+        group = _group(name, text)
+        app.add_typer(group)
+        if words is None or name in words:
+            for word, command in commands().items():
+                _add(group, word, command)
+    return app
 
 
 def main() -> NoReturn:
     """Run the command line of this process."""
-    for group in (train, bench):
-        if group.info.name not in sys.argv:  # of one that is not named, one will do
-            del group.registered_commands[1:]
-    app()
+    build(sys.argv[1:])()
     raise AssertionError("the command line leaves by itself")

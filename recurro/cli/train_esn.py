@@ -16,10 +16,14 @@ GRID: dict[str, list[float]] = {
     "input_scaling": [0.1, 0.3, 1.0],
     "ridge": [1e-8, 1e-6, 1e-4, 1e-2, 0.1, 1.0, 10.0, 100.0],
 }
-"""What is tried with --search, but for what is given; without it, ridges alone."""
+"""What is tried with --search, but for what is changed; without it, ridges alone."""
 
-_BY_FLAG = "COMMANDLINE"
-"""What Click calls the source of an option that was given."""
+_DEFAULTS: dict[str, Any] = {
+    "spectral_radius": 0.9,
+    "leak_rate": 0.3,
+    "input_scaling": 0.3,
+    "ridge": "search",
+}
 
 Data = Annotated[
     Path,
@@ -81,8 +85,8 @@ Search = Annotated[
     typer.Option(
         "--search",
         metavar=" ",
-        help="Choose those of radius, leak, scaling and ridge that are not given, by "
-        "a part held out.",
+        help="Choose what is at its default of radius, leak, scaling and ridge "
+        "by a part held out.",
         rich_help_panel=NETWORK,
     ),
 ]
@@ -92,15 +96,12 @@ Encoding = Annotated[
 ]
 
 
-def _grid(context: typer.Context, ridge: str, *, search: bool) -> dict[str, Any] | None:
-    """What is tried: of all that may be searched, what nobody gave; or nothing."""
-    chosen = ridge == "search"
-    if not search:
-        return {"ridge": GRID["ridge"]} if chosen else None
-    sources = {name: context.get_parameter_source(name) for name in GRID}
-    given = {n for n, source in sources.items() if source and source.name == _BY_FLAG}
-    given -= {"ridge"} if chosen else set()
-    return {name: values for name, values in GRID.items() if name not in given} or None
+def _grid(asked: dict[str, Any], *, search: bool) -> dict[str, Any] | None:
+    """What is tried: of what may be searched, all that is at its default."""
+    if search:
+        left = {name for name in GRID if asked[name] == _DEFAULTS[name]}
+        return {name: values for name, values in GRID.items() if name in left} or None
+    return {"ridge": GRID["ridge"]} if asked["ridge"] == "search" else None
 
 
 def _strength(ridge: str) -> Any:  # noqa: ANN401 (a number or a name)
@@ -118,19 +119,18 @@ def _strength(ridge: str) -> Any:  # noqa: ANN401 (a number or a name)
 
 
 def train_esn(
-    context: typer.Context,
     data: Data,
     target: Target = None,
     classify: Classify = None,
     held_out: HeldOut = 0.2,
     units: Units = 300,
-    spectral_radius: Radius = 0.9,
-    leak_rate: Leak = 0.3,
-    input_scaling: Scaling = 0.3,
+    spectral_radius: Radius = _DEFAULTS["spectral_radius"],
+    leak_rate: Leak = _DEFAULTS["leak_rate"],
+    input_scaling: Scaling = _DEFAULTS["input_scaling"],
     connectivity: Entries = 10,
     feedback: Feedback = 0.0,
     washout: Washout = 0,
-    ridge: Ridge = "search",
+    ridge: Ridge = _DEFAULTS["ridge"],
     search: Search = False,
     seed: Seed = 0,
     encoding: Encoding = "utf-8",
@@ -167,7 +167,13 @@ def train_esn(
         random_state=seed,
     )
     run = out or free_folder(f"{name_of([data])}-esn")
-    grid = _grid(context, ridge, search=search)
+    asked = {
+        "spectral_radius": spectral_radius,
+        "leak_rate": leak_rate,
+        "input_scaling": input_scaling,
+        "ridge": ridge,
+    }
+    grid = _grid(asked, search=search)
     model = EchoStateRun(network, tuple(target or ()), encoding, grid)
     with interruptible(run), watch(quiet=quiet) as watcher:
         model.fit(

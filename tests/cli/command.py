@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from typer.testing import CliRunner
 
-from recurro.cli.main import app
+from recurro.cli.main import build
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Outcome:
 
 def recurro(*words: object, code: int = 0) -> Outcome:
     """Run a command in this process; it must end with the given exit code."""
-    result = CliRunner().invoke(app, [str(word) for word in words])
+    result = CliRunner().invoke(build(), [str(word) for word in words])
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     outcome = Outcome(result.exit_code, result.stdout, result.stderr)

@@ -5,7 +5,7 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from recurro.cli.main import app
+from recurro.cli.main import build
 from tests.cli.command import complaint, recurro
 from tests.data.test_programs import LECTURE
 
@@ -44,7 +44,7 @@ def test_programs_of_a_file_and_of_standard_input_are_answered(executor):
         ("25011", "3"),
     ]
     words = ["predict", str(run), "-"]
-    again = CliRunner().invoke(app, words, input=file.read_text())
+    again = CliRunner().invoke(build(), words, input=file.read_text())
     assert again.stdout.splitlines() == ["\t".join(row.values()) for row in rows]
 
 
