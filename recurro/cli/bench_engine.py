@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import groupby
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from recurro.cli.benches import Out, Picture, Rounds, leave
 from recurro.cli.options import Json, Threads
 from recurro.cli.running import use_threads
 
@@ -30,28 +30,6 @@ Cell = Annotated[
     str | None,
     typer.Option(
         "--cell", metavar="NAME", help="Only the rows of a cell.", show_default=False
-    ),
-]
-Rounds = Annotated[
-    int, typer.Option("--rounds", metavar="N", min=1, help="Rounds at least.")
-]
-Out = Annotated[
-    Path | None,
-    typer.Option(
-        "--out",
-        "-o",
-        metavar="FILE",
-        help="JSON file to write, with machine and versions.",
-        show_default=False,
-    ),
-]
-Picture = Annotated[
-    Path | None,
-    typer.Option(
-        "--picture",
-        metavar="FILE",
-        help="All ratios as one picture: .png, .svg or .pdf.",
-        show_default=False,
     ),
 ]
 
@@ -77,8 +55,7 @@ def bench_engine(
     from recurro.bench.picture import check_picture, draw
     from recurro.bench.stream import ONNX
     from recurro.bench.timing import machine
-    from recurro.cli.show import as_json, print_json, say_dim
-    from recurro.data import atomic_write
+    from recurro.cli.show import say_dim
 
     if picture is not None:
         check_picture(picture)
@@ -93,14 +70,12 @@ def bench_engine(
         "rows": [asdict(row) for row in found],
         "machine": machine(),
     }
-    if out is not None:
-        with atomic_write(out) as file:
-            file.write(as_json(tree).encode())
     if picture is not None:
         draw(tree["rows"], picture)
-    if json:
-        print_json(tree)
-    elif any(row.case.against == ONNX and not row.figures for row in found):
+    printed = leave(tree, out, as_json=json)
+    if not printed and any(
+        row.case.against == ONNX and not row.figures for row in found
+    ):
         say_dim(
             "ONNX Runtime is not installed: pip install 'recurro[onnx]' to compare."
         )

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from recurro.cli.bench_engine import Rounds
+from recurro.cli.benches import Out, Rounds, leave
 from recurro.cli.options import Json
 from recurro.cli.running import use_threads
 
@@ -27,26 +27,26 @@ def bench_esn(
     per_row: PerRow = 10,
     steps: Steps = 2_000,
     rounds: Rounds = 7,
+    out: Out = None,
     json: Json = False,
 ) -> None:
     """Draw, run and read out a reservoir beside scipy and reservoirpy.
 
     One thread. A ratio is the other's time, or memory, over ours; of drawing, seconds
-    are shown. What networks learn is measured by: recurro bench tasks esn.
+    are shown. What networks learn is measured by: recurro bench tasks --task esn.
     """
     use_threads(1)
     from recurro.bench.reservoir import bench_reservoir
     from recurro.bench.timing import machine
-    from recurro.cli.show import print_json, print_rows, say
+    from recurro.cli.show import print_rows, say
 
     rows = bench_reservoir(units, per_row, steps, rounds=rounds)
-    if json:
-        print_json(
-            {
-                "rows": [{**asdict(row), "met": row.met} for row in rows],
-                "machine": machine(),
-            }
-        )
+    tree = {
+        "question": "What does a large reservoir cost?",
+        "rows": [{**asdict(row), "met": row.met} for row in rows],
+        "machine": machine(),
+    }
+    if leave(tree, out, as_json=json):
         return
     print_rows(
         [

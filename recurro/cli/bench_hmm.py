@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from recurro.cli.bench_engine import Out, Rounds
+from recurro.cli.benches import Out, Rounds, leave
 from recurro.cli.options import Json
 from recurro.cli.running import use_threads
 
@@ -36,8 +36,7 @@ def bench_hmm(
     from recurro.bench.hmm import OURS, REQUIRED
     from recurro.bench.hmm import bench_hmm as measure
     from recurro.bench.timing import machine
-    from recurro.cli.show import as_json, print_json, print_rows
-    from recurro.data import atomic_write
+    from recurro.cli.show import print_rows
 
     rows = measure(states, observations, rounds=rounds)
     tree = {
@@ -46,11 +45,7 @@ def bench_hmm(
         "rows": [asdict(row) for row in rows],
         "machine": machine(),
     }
-    if out is not None:
-        with atomic_write(out) as file:
-            file.write(as_json(tree).encode())
-    if json:
-        print_json(tree)
+    if leave(tree, out, as_json=json):
         return
     told = []
     for row in rows:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from recurro.cli.bench_engine import Out, Rounds
+from recurro.cli.benches import Out, Rounds, leave
 from recurro.cli.options import Json
 from recurro.cli.running import use_threads
 
@@ -34,17 +34,12 @@ def bench_jacobian(
     from recurro.bench.jacobian import REQUIRED
     from recurro.bench.jacobian import bench_jacobian as measure
     from recurro.bench.timing import as_tree
-    from recurro.cli.show import as_json, print_json, print_rows
-    from recurro.data import atomic_write
+    from recurro.cli.show import print_rows
 
     rows = measure(hidden, steps, rounds=rounds)
     sizes = {"hidden": hidden, "steps": steps, "required": REQUIRED}
     tree = as_tree("What do the Jacobians of all steps cost?", rows, sizes)
-    if out is not None:
-        with atomic_write(out) as file:
-            file.write(as_json(tree).encode())
-    if json:
-        print_json(tree)
+    if leave(tree, out, as_json=json):
         return
     print_rows(
         [

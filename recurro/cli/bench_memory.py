@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from recurro.cli.benches import Out, Picture, leave
 from recurro.cli.options import Json
 from recurro.cli.running import use_threads
 
@@ -58,25 +58,6 @@ Quick = Annotated[
 Seed = Annotated[
     int, typer.Option("--seed", metavar="N", min=0, help="Seed of what is random.")
 ]
-Out = Annotated[
-    Path | None,
-    typer.Option(
-        "--out",
-        "-o",
-        metavar="FILE",
-        help="JSON file to write, with machine and versions.",
-        show_default=False,
-    ),
-]
-Picture = Annotated[
-    Path | None,
-    typer.Option(
-        "--picture",
-        metavar="FILE",
-        help="Picture to draw, .png, .svg or .pdf.",
-        show_default=False,
-    ),
-]
 
 SHARE = 0.9
 """The share of the minutes that is planned; the rest is for what takes longer."""
@@ -106,7 +87,8 @@ def bench_memory(
     from recurro.bench.memory import bench_memory as measure
     from recurro.bench.memory_picture import draw_memory
     from recurro.bench.picture import check_picture
-    from recurro.cli.show import print_json, say
+    from recurro.bench.timing import machine
+    from recurro.cli.show import say
     from recurro.errors import ArgumentError
 
     if not 0 < minutes < float("inf"):
@@ -131,12 +113,11 @@ def bench_memory(
         "settings": {"minutes": minutes, "jobs": jobs, **asdict(fit)},
         "rows": [asdict(row) for row in rows],
         "price_of_reset": price,
+        "machine": machine(),
     }
-    _leave(tree, out)
     if picture is not None:
         draw_memory(rows, picture)
-    if json:
-        print_json(tree)
+    if leave(tree, out, as_json=json):
         return
     solved = sum(row.solved for row in rows)
     say()
@@ -177,7 +158,8 @@ def bench_optimizers(
     from recurro.bench.memory_picture import draw_optimizers
     from recurro.bench.optimizers import Chain, bench_bounds, bench_methods
     from recurro.bench.picture import check_picture
-    from recurro.cli.show import print_json, print_rows, say
+    from recurro.bench.timing import machine
+    from recurro.cli.show import print_rows, say
 
     if picture is not None:
         check_picture(picture)
@@ -188,12 +170,11 @@ def bench_optimizers(
         "condition": Chain().condition,
         "methods": [asdict(row) for row in methods],
         "bounds": [asdict(row) for row in bounds],
+        "machine": machine(),
     }
-    _leave(tree, out)
     if picture is not None:
         draw_optimizers(methods, bounds, picture)
-    if json:
-        print_json(tree)
+    if leave(tree, out, as_json=json):
         return
     arrived = "updates to 1/1000 of the first error"
     print_rows(
@@ -219,15 +200,3 @@ def bench_optimizers(
             for row in bounds
         ]
     )
-
-
-def _leave(tree: dict[str, object], out: Path | None) -> None:
-    """Write the figures with the machine they are of."""
-    from recurro.bench.timing import machine
-    from recurro.cli.show import as_json
-    from recurro.data import atomic_write
-
-    tree["machine"] = machine()
-    if out is not None:
-        with atomic_write(out) as file:
-            file.write(as_json(tree).encode())

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from recurro.cli.bench_engine import Out, Rounds
+from recurro.cli.benches import Out, Rounds, leave
 from recurro.cli.options import Json
 from recurro.cli.running import use_threads
 
@@ -36,8 +36,7 @@ def bench_stream(
     from recurro.bench.stream import HALF, ONNX, OURS, SIZES, TORCH, UNBOUND
     from recurro.bench.stream import bench_stream as measure
     from recurro.bench.timing import machine
-    from recurro.cli.show import as_json, print_json, print_rows, say
-    from recurro.data import atomic_write
+    from recurro.cli.show import print_rows, say
 
     rows = measure(size or SIZES, rounds=rounds)
     tree = {
@@ -45,11 +44,7 @@ def bench_stream(
         "rows": [asdict(row) for row in rows],
         "machine": machine(),
     }
-    if out is not None:
-        with atomic_write(out) as file:
-            file.write(as_json(tree).encode())
-    if json:
-        print_json(tree)
+    if leave(tree, out, as_json=json):
         return
     print_rows(
         [

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from recurro.cli.benches import Out, leave
 from recurro.cli.options import Json, Quiet, Threads
 from recurro.cli.running import use_threads
 
@@ -44,16 +45,6 @@ Seeds = Annotated[
         show_default=False,
     ),
 ]
-Out = Annotated[
-    Path | None,
-    typer.Option(
-        "--out",
-        "-o",
-        metavar="FILE",
-        help="JSON file to write, with machine and versions.",
-        show_default=False,
-    ),
-]
 
 
 def bench_tasks(
@@ -73,8 +64,7 @@ def bench_tasks(
     use_threads(threads)
     from recurro.bench.tasks import measure, select_cases
     from recurro.bench.timing import machine
-    from recurro.cli.show import as_json, print_json, print_rows
-    from recurro.data import atomic_write
+    from recurro.cli.show import print_rows
 
     rows: list[TaskRow] = []
     for case in select_cases(task or ()):
@@ -83,12 +73,7 @@ def bench_tasks(
             if not quiet:
                 print(_line(row), file=sys.stderr, flush=True)  # noqa: T201 (progress)
     tree = {"rows": [row.tree() for row in rows], "machine": machine()}
-    if out is not None:
-        with atomic_write(out) as file:
-            file.write(as_json(tree).encode())
-    if json:
-        print_json(tree)
-    else:
+    if not leave(tree, out, as_json=json):
         print_rows([_cells(row) for row in rows])
 
 

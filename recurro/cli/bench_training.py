@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from recurro.cli.benches import Out, Rounds, leave
 from recurro.cli.options import Json, Threads
 from recurro.cli.running import use_threads
 
@@ -18,19 +18,6 @@ Schemes = Annotated[
         help="'language model', classifier, tagger, 'tagger, equal lengths' or speech; "
         "may be repeated. "
         "[dim]\\[default: all][/dim]",
-        show_default=False,
-    ),
-]
-Rounds = Annotated[
-    int, typer.Option("--rounds", metavar="N", min=1, help="Rounds at least.")
-]
-Out = Annotated[
-    Path | None,
-    typer.Option(
-        "--out",
-        "-o",
-        metavar="FILE",
-        help="JSON file to write, with machine and versions.",
         show_default=False,
     ),
 ]
@@ -53,8 +40,7 @@ def bench_training(
     from recurro.bench.timing import as_tree
     from recurro.bench.training import SCHEMES
     from recurro.bench.training import bench_training as measure
-    from recurro.cli.show import as_json, print_json, print_rows, say
-    from recurro.data import atomic_write
+    from recurro.cli.show import print_rows, say
 
     found = {name: measure(name, rounds=rounds) for name in scheme or SCHEMES}
     tree = [
@@ -63,11 +49,7 @@ def bench_training(
         )
         for name, rows in found.items()
     ]
-    if out is not None:
-        with atomic_write(out) as file:
-            file.write(as_json(tree).encode())
-    if json:
-        print_json(tree)
+    if leave(tree, out, as_json=json):
         return
     print_rows(
         [
