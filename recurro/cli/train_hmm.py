@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from recurro.cli.options import TEXT, Json, Out, Overwrite, Quiet, Threads
+from recurro.cli.options import Json, Out, Overwrite, Quiet, Threads
 from recurro.cli.running import free_folder, interruptible, name_of, use_threads
-from recurro.cli.train_ngram import Encoding, Lines
+from recurro.cli.train_ngram import Encoding, Lines, Tokens
 from recurro.cli.train_sequence import Features, IdColumn, TimeColumn
 
 Files = Annotated[
@@ -62,15 +62,6 @@ Smoothing = Annotated[
 ]
 Seed = Annotated[
     int, typer.Option("--seed", metavar="N", min=0, help="Seed of the starts.")
-]
-Tokens = Annotated[
-    str,
-    typer.Option(
-        "--tokens",
-        metavar="KIND",
-        rich_help_panel=TEXT,
-        help="word, char, byte, or bpe:N (N at least 257).",
-    ),
 ]
 
 
